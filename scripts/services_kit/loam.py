@@ -59,6 +59,8 @@ ON_DATA = {
     "db",
     "config",
     "audit",
+    "api-log",
+    "error-log",
 }
 
 

@@ -36,22 +36,28 @@ impl AuditedAccess {
 }
 
 impl Identity {
-    /// The tenant that an operator names by slug or id, and the operator's scope in it.
+    /// The tenant that an operator names by slug or id, and the operator's scope in it. Anybody else may only name
+    /// their own, which changes nothing.
     ///
     /// # Errors
-    /// 403 for everybody else, whether the tenant exists or not; 404 for an unknown tenant.
+    /// 403 for another tenant, whether it exists or not; 404 for an operator's unknown tenant.
     pub(crate) async fn open_tenant(&self, scope: &Scope, named: &str) -> Result<(TenantRow, Scope)> {
-        if !scope.is_operator() || !scope.permissions().allows("tenants:open") {
-            let message =
-                "only an operator with `tenants:open` can access another tenant with `x-loam-tenant`";
-            return Err(Error::new(Kind::Forbidden, "not_an_operator", message));
-        }
+        let can_open = scope.is_operator() && scope.permissions().allows("tenants:open");
         let tx = self.db.system_read(&Scope::system(TenantId::NIL, "open_tenant")).await?;
         let tenant = match named.parse::<TenantId>() {
             Ok(id) => tenants::queries::get(&tx, id).await?,
             Err(_) => tenants::queries::by_slug(&tx, named).await?,
         };
         drop(tx);
+        if !can_open {
+            let message =
+                "only an operator with `tenants:open` can access another tenant with `x-loam-tenant`";
+            let refused = || Error::new(Kind::Forbidden, "not_an_operator", message);
+            return tenant
+                .filter(|row| row.id == scope.tenant())
+                .map(|row| (row, scope.clone()))
+                .ok_or_else(refused);
+        }
         let missing = || Error::new(Kind::NotFound, "not_found", "there is no such tenant (`x-loam-tenant`)");
         let tenant = tenant.ok_or_else(missing)?;
         let opened = scope.in_tenant(tenant.id);

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::built_in;
 use super::entity::Model;
-use super::service::{Role, RoleCreate, RoleUpdate};
+use super::service::{Role, RoleCreate, RoleFilter, RoleUpdate};
 use crate::Identity;
 
 /// A role: a named set of permissions.
@@ -80,16 +80,17 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 /// Lists all roles: the tenant's own, newest first, then the built-in ones.
 #[utoipa::path(
     get, path = "/api/v1/roles", tag = "roles", operation_id = "roles_list",
-    params(PageQuery),
+    params(RoleFilter, PageQuery),
     responses((status = 200, body = Page<RoleView>)),
     security(("api_key" = ["roles:read"]))
 )]
 async fn list(
     State(identity): State<Identity>,
     Caller(scope): Caller,
+    Query(filter): Query<RoleFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<RoleView>>> {
-    Ok(Answer(identity.list_roles(&scope, &page).await?.map(RoleView::from)))
+    Ok(Answer(identity.list_roles(&scope, &filter, &page).await?.map(RoleView::from)))
 }
 
 /// Creates a role with permissions that you have.

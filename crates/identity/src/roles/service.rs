@@ -8,7 +8,7 @@ use loam_platform::changes::{Audited, lock_version};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{ActiveModel, Column, Entity, Model};
 use super::{built_in, ownership};
@@ -28,6 +28,14 @@ pub struct RoleCreate {
     pub description: String,
     /// Permissions, limited to your own; `*` for all.
     pub permissions: Vec<String>,
+}
+
+/// Filters for roles.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RoleFilter {
+    /// Only the role with this name.
+    pub name: Option<String>,
 }
 
 /// A change of a role: omitted fields stay as they are.
@@ -64,16 +72,26 @@ fn built_in_with(id: RoleId) -> Option<usize> {
 
 impl Identity {
     /// The tenant's own roles, newest first, then the built-in ones.
-    pub async fn list_roles(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Role>> {
+    pub async fn list_roles(
+        &self,
+        scope: &Scope,
+        filter: &RoleFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Role>> {
         let (limit, after) = (page.limit()?, page.after()?);
         let tx = self.db.read(scope).await?;
         let mut find = tx.find::<Entity>();
         if let Some(after) = after {
             find = find.filter(Column::Id.lt(after));
         }
+        if let Some(name) = &filter.name {
+            find = find.filter(Column::Name.eq(name));
+        }
         let rows = find.order_by_desc(Column::Id).limit(limit + 1).all().await?;
         let mut roles: Vec<Role> = rows.into_iter().map(Role::Own).collect();
-        let built_in = (0..built_in::ALL.len()).map(Role::BuiltIn);
+        let is_named =
+            |place: &usize| filter.name.as_ref().is_none_or(|name| built_in::ALL[*place].name == name);
+        let built_in = (0..built_in::ALL.len()).filter(is_named).map(Role::BuiltIn);
         roles.extend(built_in.filter(|role| after.is_none_or(|after| role.id().0 < after)));
         Ok(Page::from_rows(roles, limit, |role| role.id().0))
     }
@@ -84,16 +102,6 @@ impl Identity {
             return Ok(Role::BuiltIn(place));
         }
         self.db.read(scope).await?.get::<Entity>(id).await?.map(Role::Own).ok_or_else(Entity::missing)
-    }
-
-    /// Returns the role with this name.
-    pub async fn role_by_name(&self, scope: &Scope, name: &str) -> Result<Role> {
-        if let Some(place) = built_in::ALL.iter().position(|role| role.name == name) {
-            return Ok(Role::BuiltIn(place));
-        }
-        let tx = self.db.read(scope).await?;
-        let row = tx.find::<Entity>().filter(Column::Name.eq(name)).one().await?;
-        row.map(Role::Own).ok_or_else(|| Error::invalid("name", format!("there is no role `{name}`")))
     }
 
     /// Creates a role.

@@ -5,9 +5,14 @@ use loam_kernel::{Page, PageQuery, Result, TenantId};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entity::{Column, Entity, Model};
+use super::service::TenantFilter;
 
-pub(crate) async fn list(tx: &Tx<System>, query: &PageQuery) -> Result<Page<Model>> {
-    tx.find_any::<Entity>().page(query, |row| row.id.0).await
+pub(crate) async fn list(tx: &Tx<System>, filter: &TenantFilter, query: &PageQuery) -> Result<Page<Model>> {
+    let mut find = tx.find_any::<Entity>();
+    if let Some(slug) = &filter.slug {
+        find = find.filter(Column::Slug.eq(slug));
+    }
+    find.page(query, |row| row.id.0).await
 }
 
 pub(crate) async fn get(tx: &Tx<System>, id: TenantId) -> Result<Option<Model>> {

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{Model, TenantStatus};
 use super::quotas::TenantQuotas;
-use super::service::{TenantCreate, TenantUpdate};
+use super::service::{TenantCreate, TenantFilter, TenantUpdate};
 use crate::Identity;
 use crate::api_keys::routes::ApiKeyCreated;
 
@@ -43,8 +43,7 @@ pub struct TenantCreated {
 }
 
 impl TenantCreated {
-    /// The response of `create_tenant`.
-    pub fn new(tenant: Model, key: crate::api_keys::service::NewKey) -> Self {
+    fn new(tenant: Model, key: crate::api_keys::service::NewKey) -> Self {
         Self { tenant: tenant.into(), api_key: key.into() }
     }
 }
@@ -73,16 +72,17 @@ pub(crate) fn router(identity: Identity) -> OpenApiRouter {
 /// Lists all tenants, newest first; for operators.
 #[utoipa::path(
     get, path = "/api/v1/tenants", tag = "tenants", operation_id = "tenants_list",
-    params(PageQuery),
+    params(TenantFilter, PageQuery),
     responses((status = 200, body = Page<TenantView>)),
     security(("api_key" = ["tenants:read"]))
 )]
 async fn list(
     State(identity): State<Identity>,
     Caller(scope): Caller,
+    Query(filter): Query<TenantFilter>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Answer<Page<TenantView>>> {
-    Ok(Answer(identity.list_tenants(&scope, &page).await?.map(TenantView::from)))
+    Ok(Answer(identity.list_tenants(&scope, &filter, &page).await?.map(TenantView::from)))
 }
 
 /// Creates a tenant with its first key; for operators.

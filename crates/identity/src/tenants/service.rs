@@ -7,7 +7,7 @@ use loam_kernel::{
 use sea_orm::{IntoActiveModel, Set};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{ActiveModel, Model, TenantStatus};
 use super::new_tenant::enqueue_jobs;
@@ -37,6 +37,14 @@ pub struct TenantCreate {
     pub metadata: Map<String, Value>,
 }
 
+/// Filters for tenants.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TenantFilter {
+    /// Only the tenant with this slug.
+    pub slug: Option<String>,
+}
+
 /// A change of a tenant: omitted fields stay as they are.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -58,9 +66,14 @@ pub struct TenantUpdate {
 
 impl Identity {
     /// Lists all tenants, newest first.
-    pub async fn list_tenants(&self, scope: &Scope, page: &PageQuery) -> Result<Page<Model>> {
+    pub async fn list_tenants(
+        &self,
+        scope: &Scope,
+        filter: &TenantFilter,
+        page: &PageQuery,
+    ) -> Result<Page<Model>> {
         self.require_operator(scope)?;
-        queries::list(&self.db.system_read(scope).await?, page).await
+        queries::list(&self.db.system_read(scope).await?, filter, page).await
     }
 
     /// Returns a tenant: any for an operator, the own one for everybody else.

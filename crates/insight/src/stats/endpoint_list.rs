@@ -15,7 +15,7 @@ use crate::performance_records::{CacheMetrics, DatabaseMetrics, megabytes, secon
 use crate::stats::Stats;
 
 /// What endpoints are sorted by, in descending order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointOrder {
     /// Total time of all requests.

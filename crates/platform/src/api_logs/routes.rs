@@ -105,6 +105,8 @@ pub struct ApiLogFilter {
     user_id: Option<UserId>,
     /// Only requests with this key.
     api_key_id: Option<ApiKeyId>,
+    /// Only requests of this project.
+    project_id: Option<ProjectId>,
     /// Only requests at this time or later.
     created_after: Option<DateTime<Utc>>,
     /// Only requests before this time.
@@ -148,6 +150,9 @@ impl ApiLogFilter {
         }
         if let Some(key) = self.api_key_id {
             find = find.filter(Column::ApiKeyId.eq(key));
+        }
+        if let Some(project) = self.project_id {
+            find = find.filter(Column::ProjectId.eq(project));
         }
         if let Some(after) = self.created_after {
             find = find.filter(Column::Id.gte(first_id_at(after)));

@@ -126,17 +126,29 @@ impl ChainVerifier {
             let what = format!("row {sequence} is marked as erased, but no later row records the erasure");
             self.fault(sequence, what);
         }
+        self.report_missing_head();
+        Verification { complete: true, ..self.result(head) }
+    }
+
+    /// The result for a part of it, in which an expected head must be if its sequence number is.
+    pub(super) fn finish_part(mut self, head: &Head) -> Verification {
+        let sequence = self.expected.as_ref().and_then(|expected| expected.sequence);
+        if sequence.is_some_and(|sequence| sequence <= self.last.sequence) {
+            self.report_missing_head();
+        }
+        self.result(head)
+    }
+
+    fn report_missing_head(&mut self) {
         if let Some(expected) = self.expected.take().filter(|_| !self.expected_found) {
             let hash = hex(&expected.hash);
             let what =
                 format!("the previously noted head {hash} is not in the chain: its rows were rewritten");
             self.fault(expected.sequence.unwrap_or_default(), what);
         }
-        Verification { complete: true, ..self.finish_part(head) }
     }
 
-    /// The result for a part of it.
-    pub(super) fn finish_part(self, head: &Head) -> Verification {
+    fn result(self, head: &Head) -> Verification {
         Verification {
             ok: self.faults.is_empty(),
             complete: false,

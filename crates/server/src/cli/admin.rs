@@ -3,17 +3,20 @@
 use anyhow::{Result, ensure};
 use clap::Args;
 use loam_db::Db;
-use loam_kernel::{Actor, Page, PageQuery, Permissions, Scope, TenantId};
+use loam_kernel::{Actor, Permissions, Scope, TenantId};
 
 use crate::composition::Core;
 use crate::config::Config;
 
+/// The tenant of commands on a database, if none is named.
+pub(super) const DEFAULT_TENANT: &str = "default";
+
 /// The tenant of a command.
 #[derive(Args)]
 pub(super) struct TenantArg {
-    /// Slug of the tenant.
-    #[arg(long, default_value = "default", env = "LOAM_TENANT")]
-    pub(super) tenant: String,
+    /// Slug of the tenant [default: default; with --server the tenant of the key].
+    #[arg(long, env = "LOAM_TENANT")]
+    pub(super) tenant: Option<String>,
 }
 
 /// Options of a list.
@@ -22,6 +25,13 @@ pub(super) struct ListArgs {
     /// Maximum number of rows.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) limit: u64,
+}
+
+/// A number that JSON can express.
+pub(super) fn finite(text: &str) -> Result<f64> {
+    let number: f64 = text.parse()?;
+    ensure!(number.is_finite(), "must be a finite number");
+    Ok(number)
 }
 
 /// The scope of the command line, before a tenant is chosen.
@@ -50,28 +60,8 @@ pub(super) async fn core(config: &Config) -> Result<Core> {
 /// The services, with the scope of a tenant.
 pub(super) async fn in_tenant(config: &Config, tenant: &TenantArg) -> Result<(Core, Scope)> {
     let core = core(config).await?;
-    let tenant = core.identity.tenant_by_slug(&operator(), &tenant.tenant).await?;
+    let slug = tenant.tenant.as_deref().unwrap_or(DEFAULT_TENANT);
+    let tenant = core.identity.tenant_by_slug(&operator(), slug).await?;
     let scope = operator().in_tenant(tenant.id);
     Ok((core, scope))
-}
-
-/// Reads pages until there are enough rows.
-pub(super) async fn pages<T>(
-    limit: u64,
-    page: impl AsyncFn(PageQuery) -> loam_kernel::Result<Page<T>>,
-) -> Result<Vec<T>> {
-    let mut rows = Vec::new();
-    let mut cursor = None;
-    loop {
-        let left = limit.saturating_sub(rows.len() as u64);
-        if left == 0 {
-            return Ok(rows);
-        }
-        let read = page(PageQuery { limit: Some(left.min(loam_kernel::MAX_PAGE)), cursor }).await?;
-        rows.extend(read.data);
-        match read.next_cursor {
-            Some(next) => cursor = Some(next),
-            None => return Ok(rows),
-        }
-    }
 }

@@ -2,16 +2,12 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use loam_insight::alert_events::entity::EventState;
-use loam_insight::alert_events::routes::AlertEventView;
-use loam_insight::alert_events::service::AlertEventFilter;
-use loam_insight::alert_rules::routes::AlertRuleView;
-use loam_insight::alert_rules::service::AlertRuleFilter;
 use loam_kernel::{AlertEventId, ProjectId};
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -54,51 +50,41 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Rules { tenant, list, project } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                let filter = AlertRuleFilter { project_id: project, ..AlertRuleFilter::default() };
-                core.insight.alerts.list_alert_rules(&scope, filter, &page).await
-            });
-            let rows: Vec<AlertRuleView> = rows.await?.into_iter().map(AlertRuleView::from).collect();
+            let api = backend.api(&tenant).await?;
+            let rows = api.list("/api/v1/alert_rules", json!({ "project_id": project }), list.limit).await?;
             let fields =
                 ["name", "metric", "comparison", "threshold", "last_value", "state", "is_active", "id"];
             output::rows(json, &rows, &fields)
         }
         Command::Events { tenant, list, project, open } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                let state = open.then_some(EventState::Open);
-                let filter = AlertEventFilter { project_id: project, state, ..AlertEventFilter::default() };
-                core.insight.alerts.list_alert_events(&scope, filter, &page).await
-            });
-            let rows: Vec<AlertEventView> = rows.await?.into_iter().map(AlertEventView::from).collect();
+            let api = backend.api(&tenant).await?;
+            let query = json!({ "project_id": project, "state": open.then_some("open") });
+            let mut rows = api.list("/api/v1/alert_events", query, list.limit).await?;
             if json {
                 return output::json(&rows);
             }
-            let with_rule = |row: &AlertEventView| {
-                let mut row = serde_json::to_value(row)?;
+            for row in &mut rows {
                 row["rule"] = row["context"]["rule"]["name"].take();
-                Ok(row)
-            };
-            let rows = rows.iter().map(with_rule).collect::<Result<Vec<_>>>()?;
+            }
             let fields =
                 ["rule", "opened_at", "state", "severity", "value", "acknowledged_by", "resolved_at", "id"];
             output::rows(json, &rows, &fields)
         }
-        Command::Ack { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let event = core.insight.alerts.acknowledge_alert_event(&scope, id).await?;
-            output::one(json, &AlertEventView::from(event))
-        }
-        Command::Resolve { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(
-                json,
-                &AlertEventView::from(core.insight.alerts.resolve_alert_event(&scope, id).await?),
-            )
-        }
+        Command::Ack { tenant, id } => act(backend, &tenant, id, "acknowledge", json).await,
+        Command::Resolve { tenant, id } => act(backend, &tenant, id, "resolve", json).await,
     }
+}
+
+async fn act(
+    backend: &Backend,
+    tenant: &TenantArg,
+    id: AlertEventId,
+    action: &str,
+    json: bool,
+) -> Result<()> {
+    let api = backend.api(tenant).await?;
+    output::one(json, &api.post(&format!("/api/v1/alert_events/{id}/{action}"), None).await?)
 }

@@ -3,13 +3,12 @@
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use loam_insight::analyses::entity::AnalysisStatus;
-use loam_insight::analyses::routes::AnalysisView;
-use loam_insight::analyses::service::{AnalysisCreate, AnalysisFilter};
 use loam_kernel::{AiAnalysisResultId, PerformanceRecordId, ProjectId};
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::{Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -65,36 +64,29 @@ fn status(name: &str) -> Result<AnalysisStatus> {
     }
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::List { tenant, list, project, endpoint, status } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter =
-                AnalysisFilter { project_id: project, endpoint, status, ..AnalysisFilter::default() };
-            let rows = admin::pages(list.limit, async |page| {
-                core.insight.analyses.list_analyses(&scope, filter.clone(), &page).await
-            });
-            let rows: Vec<AnalysisView> = rows.await?.into_iter().map(AnalysisView::list_item).collect();
+            let api = backend.api(&tenant).await?;
+            let query = json!({ "project_id": project, "endpoint": endpoint, "status": status });
+            let rows = api.list("/api/v1/ai_analysis_results", query, list.limit).await?;
             let fields =
                 ["created_at", "analysis_type", "status", "endpoint", "version", "error_message", "id"];
             output::rows(json, &rows, &fields)
         }
         Command::Show { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &AnalysisView::from(core.insight.analyses.get_analysis(&scope, id).await?))
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.get(&format!("/api/v1/ai_analysis_results/{id}"), json!({})).await?)
         }
         Command::Run { tenant, record, project, endpoint, app_version, model } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let new = AnalysisCreate {
-                record_id: record,
-                project_id: project,
-                endpoint,
-                version: app_version,
-                model,
-            };
-            let begun = core.insight.analyses.create_analysis(&scope, new).await?;
-            let id = begun.id;
-            output::one(json, &AnalysisView::from(begun))?;
+            let api = backend.api(&tenant).await?;
+            let new = set_fields(json!({
+                "record_id": record, "project_id": project, "endpoint": endpoint, "version": app_version,
+                "model": model,
+            }));
+            let begun = api.post("/api/v1/ai_analysis_results", new).await?;
+            output::one(json, &begun)?;
+            let id = begun["id"].as_str().unwrap_or_default();
             output::line(json, &format!("\nA running server performs it: see `loam analysis show {id}`"))
         }
     }

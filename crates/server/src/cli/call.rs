@@ -4,12 +4,12 @@ use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use loam_gateway::llm_calls::CallState;
-use loam_gateway::llm_calls::routes::{LlmCallFilter, LlmCallView};
 use loam_kernel::{ApiKeyId, LlmCallId, ProjectId, UserId};
+use serde_json::{Value, json};
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -49,9 +49,9 @@ pub(super) struct CallFilterArgs {
     /// Only calls of this route.
     #[arg(long)]
     route: Option<String>,
-    /// Only calls with this key, by its id.
+    /// Only calls with this API key, by its id.
     #[arg(long)]
-    key: Option<ApiKeyId>,
+    pub(super) api_key: Option<ApiKeyId>,
     /// Only calls of this user.
     #[arg(long)]
     user: Option<UserId>,
@@ -84,26 +84,15 @@ pub(super) struct CallFilterArgs {
     to: Option<DateTime<Utc>>,
 }
 
-impl From<CallFilterArgs> for LlmCallFilter {
-    fn from(filter: CallFilterArgs) -> Self {
-        Self {
-            state: filter.state,
-            provider: filter.provider,
-            model: filter.model,
-            endpoint: filter.endpoint,
-            api_key_id: filter.key,
-            route: filter.route,
-            user_id: filter.user,
-            project_id: filter.project,
-            session_id: filter.session,
-            end_user: filter.end_user,
-            tag: filter.tag,
-            metadata: filter.metadata,
-            trace_id: filter.trace,
-            request_id: filter.request,
-            created_after: filter.from,
-            created_before: filter.to,
-        }
+impl CallFilterArgs {
+    fn query(&self) -> Value {
+        json!({
+            "state": self.state, "provider": self.provider, "model": self.model, "endpoint": self.endpoint,
+            "api_key_id": self.api_key, "route": self.route, "user_id": self.user,
+            "project_id": self.project, "session_id": self.session, "end_user": self.end_user,
+            "tag": self.tag, "metadata": self.metadata, "trace_id": self.trace, "request_id": self.request,
+            "created_after": self.from, "created_before": self.to,
+        })
     }
 }
 
@@ -114,16 +103,11 @@ fn state(name: &str) -> Result<CallState> {
     }
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::List { tenant, list, filter } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = LlmCallFilter::from(*filter);
-            let is_refused = filter.state == Some(CallState::Refused);
-            let rows = admin::pages(list.limit, async |page| {
-                core.gateway.list_calls(&scope, filter.clone(), &page).await
-            });
-            let rows: Vec<LlmCallView> = rows.await?.into_iter().map(LlmCallView::from).collect();
+            let api = backend.api(&tenant).await?;
+            let rows = api.list("/api/v1/llm_calls", filter.query(), list.limit).await?;
             let fields = [
                 "created_at",
                 "state",
@@ -137,11 +121,12 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
                 "id",
             ];
             let refused = ["created_at", "refused_calls", "model", "error_message", "refusal", "id"];
+            let is_refused = filter.state == Some(CallState::Refused);
             output::rows(json, &rows, if is_refused { &refused[..] } else { &fields })
         }
         Command::Show { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &LlmCallView::from(core.gateway.get_call(&scope, id).await?))
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.get(&format!("/api/v1/llm_calls/{id}"), json!({})).await?)
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use anyhow::Result;
 use clap::Args;
-use loam_insight::comparisons::ComparisonQuery;
-use loam_kernel::ProjectId;
+use loam_kernel::{Clock, ProjectId};
 use serde_json::{Value, json};
 
-use super::admin::{self, TenantArg};
+use super::admin::TenantArg;
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 #[derive(Args)]
 pub(super) struct Command {
@@ -29,21 +28,17 @@ pub(super) struct Command {
     endpoint: Option<String>,
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
-    let (core, scope) = admin::in_tenant(config, &command.tenant).await?;
-    let query = ComparisonQuery {
-        project_id: command.project,
-        base_version: command.before,
-        version: command.after,
-        from: Some(core.clock.now() - chrono::TimeDelta::days(command.days.into())),
-        to: None,
-        endpoint: command.endpoint,
-    };
-    let compared = core.insight.stats.compare(&scope, query).await?;
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
+    let api = backend.api(&command.tenant).await?;
+    let query = json!({
+        "project_id": command.project, "base_version": command.before, "version": command.after,
+        "from": Clock::system().now() - chrono::TimeDelta::days(command.days.into()),
+        "endpoint": command.endpoint,
+    });
+    let compared = api.get("/api/v1/comparisons", query).await?;
     if json {
         return output::json(&compared);
     }
-    let compared = serde_json::to_value(compared)?;
     let row = |kind: &str, one: &Value, time: &str| {
         let change = &one["changes"][time];
         let percent = |value: &Value| value.as_f64().map(|share| format!("{:+.1} %", share * 100.0));

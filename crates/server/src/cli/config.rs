@@ -4,15 +4,11 @@ use std::io::Read;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use loam_kernel::{ExpectedVersion, Scope};
-use loam_platform::system_config::routes::{SystemConfigVersionView, SystemConfigView};
-use loam_platform::system_config::{Change, Level};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::{Api, Backend, segment};
 use super::output;
-use crate::composition::Core;
-use crate::config::Config;
 
 /// The level of the values.
 #[derive(Args)]
@@ -78,36 +74,42 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::List { level, category } => {
-            let (core, scope, level) = open(config, &level).await?;
-            let shown = core.system_config.list(&scope, level, category.as_deref()).await?;
-            let rows: Vec<SystemConfigView> = shown.into_iter().map(SystemConfigView::from).collect();
+            let (api, level) = open(backend, level).await?;
+            let query = json!({ "level": level, "category": category });
+            let rows = api.all("/api/v1/system_config", query).await?;
             output::rows(json, &rows, &["config_key", "config_value", "source", "version", "description"])
         }
         Command::Get { level, key } => {
-            let (core, scope, level) = open(config, &level).await?;
-            output::one(json, &SystemConfigView::from(core.system_config.get(&scope, level, &key).await?))
+            let (api, level) = open(backend, level).await?;
+            output::one(json, &api.get(&path(&key, ""), json!({ "level": level })).await?)
         }
         Command::Set { level, key, value, merge } => {
-            let value = parse(&value)?;
-            let change = if merge { Change::Update(Some(value), None) } else { Change::Set(value) };
-            make(config, &level, &key, change, json).await
+            let change = json!({ "config_value": parse(&value)? });
+            let (api, level) = open(backend, level).await?;
+            let path = format!("{}?level={level}", path(&key, ""));
+            output::one(
+                json,
+                &if merge { api.patch(&path, change).await? } else { api.put(&path, change).await? },
+            )
         }
         Command::History { level, key, list } => {
-            let (core, scope, level) = open(config, &level).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                core.system_config.versions(&scope, level, &key, &page).await
-            });
-            let rows: Vec<SystemConfigVersionView> =
-                rows.await?.into_iter().map(SystemConfigVersionView::from).collect();
+            let (api, level) = open(backend, level).await?;
+            let rows = api.list(&path(&key, "/versions"), json!({ "level": level }), list.limit).await?;
             output::rows(json, &rows, &["version", "action", "old_value", "new_value", "actor", "created_at"])
         }
         Command::Rollback { level, key, number } => {
-            make(config, &level, &key, Change::Rollback(number), json).await
+            let (api, level) = open(backend, level).await?;
+            let path = format!("{}?level={level}", path(&key, "/rollback"));
+            output::one(json, &api.post(&path, json!({ "version": number })).await?)
         }
-        Command::Unset { level, key } => make(config, &level, &key, Change::Unset, json).await,
+        Command::Unset { level, key } => {
+            let (api, level) = open(backend, level).await?;
+            api.delete(&format!("{}?level={level}", path(&key, ""))).await?;
+            output::one(json, &api.get(&path(&key, ""), json!({ "level": level })).await?)
+        }
     }
 }
 
@@ -120,18 +122,12 @@ fn parse(value: &str) -> Result<Value> {
     serde_json::from_str(&text).context("the value is not JSON: a string needs its own quotation marks")
 }
 
-async fn open(config: &Config, level: &LevelArg) -> Result<(Core, Scope, Level)> {
-    let (tenant, level) = match &level.tenant {
-        Some(slug) => (slug.clone(), Level::Tenant),
-        // a change of the instance is recorded in the default tenant's audit trail
-        None => ("default".to_owned(), Level::Global),
-    };
-    let (core, scope) = admin::in_tenant(config, &TenantArg { tenant }).await?;
-    Ok((core, scope, level))
+fn path(key: &str, rest: &str) -> String {
+    format!("/api/v1/system_config/{}{rest}", segment(key))
 }
 
-async fn make(config: &Config, level: &LevelArg, key: &str, change: Change, json: bool) -> Result<()> {
-    let (core, scope, level) = open(config, level).await?;
-    let shown = core.system_config.change(&scope, level, key, &ExpectedVersion::any(), change).await?;
-    output::one(json, &SystemConfigView::from(shown))
+/// The API, and the level of the values.
+async fn open(backend: &Backend, level: LevelArg) -> Result<(Api, &'static str)> {
+    let name = if level.tenant.is_some() { "tenant" } else { "global" };
+    Ok((backend.api(&TenantArg { tenant: level.tenant }).await?, name))
 }

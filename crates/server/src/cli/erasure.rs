@@ -2,14 +2,13 @@
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use loam_identity::erasures::routes::ErasureView;
-use loam_identity::erasures::service::{ErasureCreate, ErasureFilter, ErasureSubject};
 use loam_kernel::ErasureId;
 use loam_platform::personal::erasure::SubjectType;
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::{Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -56,20 +55,16 @@ fn subject_type(name: &str) -> Result<SubjectType> {
     }
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Create { tenant, subject_type, id, confirm } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let subject = ErasureSubject { subject_type, id };
-            let erasure = core.identity.create_erasure(&scope, ErasureCreate { subject, confirm }).await?;
-            output::one(json, &ErasureView::from(erasure))
+            let api = backend.api(&tenant).await?;
+            let new =
+                set_fields(json!({ "subject": { "type": subject_type, "id": id }, "confirm": confirm }));
+            output::one(json, &api.post("/api/v1/erasures", new).await?)
         }
         Command::List { tenant, list } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                core.identity.list_erasures(&scope, ErasureFilter::default(), &page).await
-            });
-            let rows: Vec<ErasureView> = rows.await?.into_iter().map(ErasureView::from).collect();
+            let rows = backend.api(&tenant).await?.list("/api/v1/erasures", json!({}), list.limit).await?;
             output::rows(
                 json,
                 &rows,
@@ -77,12 +72,12 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             )
         }
         Command::Show { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &ErasureView::from(core.identity.get_erasure(&scope, id).await?))
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.get(&format!("/api/v1/erasures/{id}"), json!({})).await?)
         }
         Command::Receipt { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &core.identity.erasure_receipt(&scope, id).await?)
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.get(&format!("/api/v1/erasures/{id}/receipt"), json!({})).await?)
         }
     }
 }

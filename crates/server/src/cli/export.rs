@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use loam_identity::exports::ExportOf;
 use loam_kernel::{ChatSessionId, UserId};
+use serde_json::json;
 
-use super::admin::{self, TenantArg};
+use super::admin::TenantArg;
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 /// The subject and output of an export.
 #[derive(Args)]
@@ -39,21 +39,28 @@ struct ExportSubject {
     session: Option<ChatSessionId>,
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     let Command { tenant, of, output: path } = command;
-    let (core, scope) = admin::in_tenant(config, &tenant).await?;
-    let of = ExportOf { user_id: of.user, end_user: of.end_user, session_id: of.session };
-    let mut export = core.identity.export_person(&scope, of).await?;
-    let create =
-        |path: &PathBuf| File::create(path).with_context(|| format!("cannot write {}", path.display()));
-    let mut file = path.as_ref().map(create).transpose()?;
-    while let Some(lines) = export.next().await? {
-        match &mut file {
-            Some(file) => file.write_all(&lines)?,
-            None => output::bytes(&lines)?,
-        }
-    }
+    let api = backend.api(&tenant).await?;
+    let query = json!({ "user_id": of.user, "end_user": of.end_user, "session_id": of.session });
+    let mut file = None;
+    let last = api
+        .lines("/api/v1/exports", query, |lines| match &path {
+            Some(path) => write(&mut file, path, lines),
+            None => output::bytes(lines),
+        })
+        .await?;
     let Some(file) = file else { return Ok(()) };
     file.sync_all()?;
-    output::line(json, &format!("wrote {} rows", export.rows()))
+    output::line(json, &format!("wrote {} rows", last["rows"]))
+}
+
+/// Writes to a file, which is created with the first lines: a refused export leaves none.
+pub(super) fn write(file: &mut Option<File>, path: &PathBuf, lines: &[u8]) -> Result<()> {
+    let create = || File::create(path);
+    let done = match file {
+        Some(file) => file.write_all(lines),
+        None => create().and_then(|created| file.insert(created).write_all(lines)),
+    };
+    done.with_context(|| format!("cannot write {}", path.display()))
 }

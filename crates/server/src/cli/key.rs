@@ -3,13 +3,12 @@
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use loam_identity::api_keys::routes::{ApiKeyCreated, ApiKeyView};
-use loam_identity::api_keys::service::{ApiKeyCreate, ApiKeyFilter};
 use loam_kernel::{ApiKeyId, ProjectId, UserId};
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::{Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -59,30 +58,22 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Create { tenant, name, scopes, user, project, allowed_origins, expires_at } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let scopes = (!scopes.is_empty()).then_some(scopes);
-            let allowed_origins = (!allowed_origins.is_empty()).then_some(allowed_origins);
-            let new = ApiKeyCreate {
-                name,
-                scopes,
-                user_id: user,
-                project_id: project,
-                allowed_origins,
-                expires_at,
-            };
-            output::one(json, &ApiKeyCreated::from(core.identity.create_api_key(&scope, new).await?))
+            let api = backend.api(&tenant).await?;
+            let new = set_fields(json!({
+                "name": name,
+                "scopes": (!scopes.is_empty()).then_some(scopes),
+                "user_id": user,
+                "project_id": project,
+                "allowed_origins": (!allowed_origins.is_empty()).then_some(allowed_origins),
+                "expires_at": expires_at,
+            }));
+            output::one(json, &api.post("/api/v1/api_keys", new).await?)
         }
         Command::List { tenant, list } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = ApiKeyFilter::default();
-            let rows = admin::pages(list.limit, async |page| {
-                core.identity.list_api_keys(&scope, &filter, &page).await
-            })
-            .await?;
-            let rows: Vec<ApiKeyView> = rows.into_iter().map(ApiKeyView::from).collect();
+            let rows = backend.api(&tenant).await?.list("/api/v1/api_keys", json!({}), list.limit).await?;
             output::rows(
                 json,
                 &rows,
@@ -90,12 +81,11 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             )
         }
         Command::TakeOver { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &ApiKeyView::from(core.identity.take_over_api_key(&scope, id).await?))
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.post(&format!("/api/v1/api_keys/{id}/take_over"), None).await?)
         }
         Command::Revoke { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            core.identity.revoke_api_key(&scope, id).await?;
+            backend.api(&tenant).await?.delete(&format!("/api/v1/api_keys/{id}")).await?;
             output::line(json, &format!("revoked key {id}"))
         }
     }

@@ -5,13 +5,14 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use loam_gateway::limits::entity::SubjectType;
-use loam_gateway::limits::service::{LimitCreate, LimitFilter, LimitUpdate};
-use loam_kernel::{ExpectedVersion, LimitId};
+use loam_kernel::LimitId;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::admin::{self, ListArgs, TenantArg};
+use super::api::{Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -35,10 +36,10 @@ pub(super) enum Command {
         #[arg(long)]
         concurrency: Option<i64>,
         /// US dollars per day.
-        #[arg(long, value_name = "USD")]
+        #[arg(long, value_name = "USD", value_parser = admin::finite)]
         budget_per_day: Option<f64>,
         /// US dollars per month.
-        #[arg(long, value_name = "USD")]
+        #[arg(long, value_name = "USD", value_parser = admin::finite)]
         budget_per_month: Option<f64>,
     },
     /// Change a limit. Calls that begin within a second follow it. `none` removes one of its values.
@@ -58,10 +59,10 @@ pub(super) enum Command {
         concurrency: Option<Change<i64>>,
         /// US dollars per day.
         #[arg(long, value_name = "USD|none")]
-        budget_per_day: Option<Change<f64>>,
+        budget_per_day: Option<Change<Usd>>,
         /// US dollars per month.
         #[arg(long, value_name = "USD|none")]
-        budget_per_month: Option<Change<f64>>,
+        budget_per_month: Option<Change<Usd>>,
     },
     /// List limits, newest first.
     List {
@@ -86,9 +87,28 @@ pub(super) enum Command {
     },
 }
 
+/// An amount of US dollars.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Usd(f64);
+
+impl FromStr for Usd {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        admin::finite(text).map(Self)
+    }
+}
+
 /// A new value, or none.
 #[derive(Clone, Copy)]
 pub(super) struct Change<T>(Option<T>);
+
+impl<T: Serialize> Change<T> {
+    /// Null removes the value.
+    fn value(self) -> Value {
+        json!(self.0)
+    }
+}
 
 impl<T: FromStr> FromStr for Change<T> {
     type Err = T::Err;
@@ -105,7 +125,7 @@ fn subject_type(name: &str) -> Result<SubjectType> {
     }
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Create {
             tenant,
@@ -117,18 +137,17 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             budget_per_day,
             budget_per_month,
         } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let new = LimitCreate {
-                subject_type,
-                subject_id: id,
-                requests_per_minute,
-                tokens_per_minute,
-                concurrency,
-                budget_per_day,
-                budget_per_month,
-            };
-            let row = core.gateway.create_limit(&scope, new).await?;
-            output::one(json, &core.gateway.view_limit(&scope, row).await?)
+            let api = backend.api(&tenant).await?;
+            let new = set_fields(json!({
+                "subject_type": subject_type,
+                "subject_id": id,
+                "requests_per_minute": requests_per_minute,
+                "tokens_per_minute": tokens_per_minute,
+                "concurrency": concurrency,
+                "budget_per_day": budget_per_day,
+                "budget_per_month": budget_per_month,
+            }));
+            output::one(json, &api.post("/api/v1/limits", new).await?)
         }
         Command::Update {
             tenant,
@@ -139,23 +158,19 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             budget_per_day,
             budget_per_month,
         } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let change = LimitUpdate {
-                requests_per_minute: requests_per_minute.map(|new| new.0),
-                tokens_per_minute: tokens_per_minute.map(|new| new.0),
-                concurrency: concurrency.map(|new| new.0),
-                budget_per_day: budget_per_day.map(|new| new.0),
-                budget_per_month: budget_per_month.map(|new| new.0),
-            };
-            let row = core.gateway.update_limit(&scope, id, &ExpectedVersion::any(), change).await?;
-            output::one(json, &core.gateway.view_limit(&scope, row).await?)
+            let api = backend.api(&tenant).await?;
+            let mut change = Map::new();
+            let mut set =
+                |name: &str, value: Option<Value>| value.map(|value| change.insert(name.into(), value));
+            set("requests_per_minute", requests_per_minute.map(Change::value));
+            set("tokens_per_minute", tokens_per_minute.map(Change::value));
+            set("concurrency", concurrency.map(Change::value));
+            set("budget_per_day", budget_per_day.map(Change::value));
+            set("budget_per_month", budget_per_month.map(Change::value));
+            output::one(json, &api.patch(&format!("/api/v1/limits/{id}"), change.into()).await?)
         }
         Command::List { tenant, list } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                core.gateway.list_limits(&scope, LimitFilter::default(), &page).await
-            });
-            let rows = core.gateway.view_limits(&scope, rows.await?).await?;
+            let rows = backend.api(&tenant).await?.list("/api/v1/limits", json!({}), list.limit).await?;
             let fields = [
                 "subject_type",
                 "subject_name",
@@ -171,13 +186,11 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             output::rows(json, &rows, &fields)
         }
         Command::Show { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let row = core.gateway.get_limit(&scope, id).await?;
-            output::one(json, &core.gateway.view_limit(&scope, row).await?)
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.get(&format!("/api/v1/limits/{id}"), json!({})).await?)
         }
         Command::Delete { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            core.gateway.delete_limit(&scope, id).await?;
+            backend.api(&tenant).await?.delete(&format!("/api/v1/limits/{id}")).await?;
             output::line(json, &format!("deleted limit {id}"))
         }
     }

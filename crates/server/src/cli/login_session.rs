@@ -2,13 +2,12 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use loam_identity::login_sessions::routes::LoginSessionView;
-use loam_identity::login_sessions::service::LoginSessionFilter;
 use loam_kernel::{LoginSessionId, UserId};
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -31,15 +30,11 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::List { tenant, list, user } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = LoginSessionFilter { user_id: user };
-            let rows = admin::pages(list.limit, async |page| {
-                core.identity.list_login_sessions(&scope, &filter, &page).await
-            });
-            let rows: Vec<LoginSessionView> = rows.await?.into_iter().map(LoginSessionView::from).collect();
+            let api = backend.api(&tenant).await?;
+            let rows = api.list("/api/v1/login_sessions", json!({ "user_id": user }), list.limit).await?;
             output::rows(
                 json,
                 &rows,
@@ -47,8 +42,7 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             )
         }
         Command::Revoke { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            core.identity.revoke_login_session(&scope, id).await?;
+            backend.api(&tenant).await?.delete(&format!("/api/v1/login_sessions/{id}")).await?;
             output::line(json, &format!("revoked session {id}"))
         }
     }

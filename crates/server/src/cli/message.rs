@@ -2,13 +2,12 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use loam_conversation::messages::MessageFilter;
-use loam_conversation::messages::routes::MessageView;
-use loam_kernel::{ChatSessionId, MessageId, Order, OrderQuery, PageQuery};
+use loam_kernel::{ChatSessionId, MessageId};
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -39,52 +38,31 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+const PATH: &str = "/api/v1/messages";
+
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::List { tenant, list, session } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                core.conversation
-                    .messages
-                    .list_messages(&scope, of(session), &page, OrderQuery::default())
-                    .await
-            });
-            let rows: Vec<MessageView> = rows.await?.into_iter().map(MessageView::from).collect();
+            let api = backend.api(&tenant).await?;
+            let rows = api.list(PATH, json!({ "session_id": session }), list.limit).await?;
             output::rows(json, &rows, &["sequence_number", "role", "content", "created_at", "id"])
         }
         Command::Show { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &MessageView::from(core.conversation.messages.get_message(&scope, id).await?))
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.get(&format!("{PATH}/{id}"), json!({})).await?)
         }
         Command::Export { tenant, session } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let mut page = PageQuery { limit: Some(loam_kernel::MAX_PAGE), cursor: None };
-            let order = OrderQuery { order: Some(Order::Asc) };
-            loop {
-                let read =
-                    core.conversation.messages.list_messages(&scope, of(session), &page, order).await?;
+            let api = backend.api(&tenant).await?;
+            let query = json!({ "session_id": session, "order": "asc" });
+            api.pages(PATH, query, u64::MAX, |rows| {
                 let mut lines = Vec::new();
-                for row in read.data {
-                    serde_json::to_writer(&mut lines, &MessageView::from(row))?;
+                for row in rows {
+                    serde_json::to_writer(&mut lines, &row)?;
                     lines.push(b'\n');
                 }
-                output::bytes(&lines)?;
-                page.cursor = read.next_cursor;
-                if page.cursor.is_none() {
-                    return Ok(());
-                }
-            }
+                output::bytes(&lines)
+            })
+            .await
         }
-    }
-}
-
-fn of(session_id: ChatSessionId) -> MessageFilter {
-    MessageFilter {
-        session_id,
-        role: None,
-        turn_id: None,
-        created_after: None,
-        created_before: None,
-        branch_of: None,
     }
 }

@@ -1,15 +1,18 @@
-//! The command line. Commands other than `serve` use the database directly, with or without a running server, and are
-//! recorded in the audit trail as `command_line`.
+//! The command line. Commands use the resource API: on the database, with or without a running server, where the audit
+//! trail records them as `command_line`; or with `--server` at a server, with an API key. A few work only on this machine.
 
 mod admin;
 mod alert;
 mod analysis;
+mod api;
+mod api_log;
 mod audit;
 mod call;
 mod compare;
 mod config;
 mod db;
 mod erasure;
+mod error_log;
 mod export;
 mod failure;
 mod key;
@@ -29,6 +32,7 @@ mod session;
 mod signing_key;
 mod stats;
 mod suggestion;
+mod table;
 mod tenant;
 mod usage;
 mod user;
@@ -40,10 +44,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use figment::providers::Env;
 use loam_http::client::Network;
 use tracing_subscriber::filter::LevelFilter;
+
+use api::{Backend, Remote, ServerArgs};
 
 use crate::config::{Config, DatabaseFlags, Flags, OutgoingFlags};
 use crate::{docs, file_modes, logging, serve};
@@ -74,6 +82,8 @@ struct Global {
     /// Replaces `allow_networks` of `[outgoing]`.
     #[arg(long, global = true, value_name = "NETWORK")]
     allow_network: Vec<Network>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -169,9 +179,15 @@ enum Command {
     /// Manage the live configuration.
     #[command(subcommand)]
     Config(config::Command),
-    /// Verify and export the audit trail.
+    /// Show, verify and export the audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Show requests to Loam.
+    #[command(subcommand)]
+    ApiLog(api_log::Command),
+    /// Show errors of Loam, and those that applications reported.
+    #[command(subcommand)]
+    ErrorLog(error_log::Command),
     /// Print the OpenAPI document.
     Openapi,
     /// Print shell completions.
@@ -185,7 +201,10 @@ enum Command {
 pub fn main() -> ExitCode {
     file_modes::set_umask();
     let words = ignore_empty_variables(Cli::command()).get_matches();
-    let cli = Cli::from_arg_matches(&words).unwrap_or_else(|error| error.exit());
+    let mut cli = Cli::from_arg_matches(&words).unwrap_or_else(|error| error.exit());
+    if let Err(error) = place(&mut cli, &words) {
+        error.exit();
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         // who reads the output has read enough, as `head` does
@@ -207,8 +226,45 @@ fn ignore_empty_variables(command: clap::Command) -> clap::Command {
     command.mut_args(set).mut_subcommands(ignore_empty_variables)
 }
 
+/// Checks that the options for a server and the command agree.
+fn place(cli: &mut Cli, words: &ArgMatches) -> Result<(), clap::Error> {
+    let wrong = |message: &str| Err(Cli::command().error(ErrorKind::ArgumentConflict, message));
+    let args = &mut cli.global.server;
+    if let Command::Call(call::Command::List { filter, .. }) = &mut cli.command
+        && filter.api_key.is_none()
+        && let Some(id) = args.key.as_ref().and_then(|key| key.parse().ok())
+    {
+        // an id is never a key: this is the filter `--api-key`, by its earlier name
+        (filter.api_key, args.key) = (Some(id), None);
+    }
+    if args.server.is_none() {
+        let is_named = |name| words.value_source(name) == Some(ValueSource::CommandLine);
+        if args.key.is_some() && is_named("server_key") || args.key_file.is_some() {
+            return wrong("--key and --key-file are for commands with --server");
+        }
+        return Ok(());
+    }
+    match &cli.command {
+        Command::Serve { .. } => wrong("`loam serve` runs on this machine; leave out --server (LOAM_SERVER)"),
+        Command::Db(_) => {
+            wrong("`loam db` works on a database of this machine; leave out --server (LOAM_SERVER)")
+        }
+        Command::Secret(_) => {
+            wrong("`loam secret` works on the key file of this machine; leave out --server (LOAM_SERVER)")
+        }
+        Command::Audit(audit::Command::Verify { file: Some(_), .. }) => {
+            wrong("`loam audit verify --file` reads a file of this machine; leave out --server (LOAM_SERVER)")
+        }
+        Command::Openapi => wrong(
+            "`loam openapi` prints the document of this binary; a server's is at /openapi.json: leave out --server \
+             (LOAM_SERVER)",
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn run(cli: Cli) -> Result<()> {
-    let Global { config_file, data, database_url, allow_network, json, field } = cli.global;
+    let Global { config_file, data, database_url, allow_network, server, json, field } = cli.global;
     let json = json || field.is_some();
     output::choose_field(field);
     let listen = if let Command::Serve { listen, .. } = &cli.command { *listen } else { None };
@@ -235,35 +291,48 @@ fn run(cli: Cli) -> Result<()> {
     logging::start(LevelFilter::WARN);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        match cli.command {
-            Command::Db(command) => db::run(command, &config, json).await,
-            Command::Tenant(command) => tenant::run(command, &config, json).await,
-            Command::User(command) => user::run(command, &config, json).await,
-            Command::Role(command) => role::run(command, &config, json).await,
-            Command::LoginSession(command) => login_session::run(command, &config, json).await,
-            Command::SigningKey(command) => signing_key::run(command, &config, json).await,
-            Command::Secret(command) => secret::run(command, &config, json).await,
-            Command::Erasure(command) => erasure::run(command, &config, json).await,
-            Command::Export(command) => export::run(command, &config, json).await,
-            Command::Key(command) => key::run(command, &config, json).await,
-            Command::Project(command) => project::run(command, &config, json).await,
-            Command::Provider(command) => provider::run(command, &config, json).await,
-            Command::Price(command) => price::run(command, &config, json).await,
-            Command::Route(command) => route::run(command, &config, json).await,
-            Command::Limit(command) => limit::run(command, &config, json).await,
-            Command::Usage(command) => usage::run(command, &config, json).await,
-            Command::Call(command) => call::run(command, &config, json).await,
-            Command::Session(command) => session::run(command, &config, json).await,
-            Command::Message(command) => message::run(command, &config, json).await,
-            Command::Analysis(command) => analysis::run(command, &config, json).await,
-            Command::Suggestion(command) => suggestion::run(command, &config, json).await,
-            Command::Record(command) => record::run(command, &config, json).await,
-            Command::Stats(command) => stats::run(command, &config, json).await,
-            Command::Compare(command) => compare::run(command, &config, json).await,
-            Command::Alert(command) => alert::run(command, &config, json).await,
-            Command::Config(command) => config::run(command, &config, json).await,
-            Command::Audit(command) => audit::run(command, &config, json).await,
-            Command::Serve { .. } | Command::Openapi | Command::Completions { .. } => Ok(()),
+        let command = match cli.command {
+            Command::Db(command) => return db::run(command, &config, json).await,
+            Command::Secret(command) => return secret::run(command, &config, json).await,
+            other => other,
+        };
+        let backend = &match &server.server {
+            Some(url) => Backend::Server(Remote::new(url, &server, &config)?),
+            None => Backend::Database(Box::new(config)),
+        };
+        match command {
+            Command::Tenant(command) => tenant::run(command, backend, json).await,
+            Command::User(command) => user::run(command, backend, json).await,
+            Command::Role(command) => role::run(command, backend, json).await,
+            Command::LoginSession(command) => login_session::run(command, backend, json).await,
+            Command::SigningKey(command) => signing_key::run(command, backend, json).await,
+            Command::Erasure(command) => erasure::run(command, backend, json).await,
+            Command::Export(command) => export::run(command, backend, json).await,
+            Command::Key(command) => key::run(command, backend, json).await,
+            Command::Project(command) => project::run(command, backend, json).await,
+            Command::Provider(command) => provider::run(command, backend, json).await,
+            Command::Price(command) => price::run(command, backend, json).await,
+            Command::Route(command) => route::run(command, backend, json).await,
+            Command::Limit(command) => limit::run(command, backend, json).await,
+            Command::Usage(command) => usage::run(command, backend, json).await,
+            Command::Call(command) => call::run(command, backend, json).await,
+            Command::Session(command) => session::run(command, backend, json).await,
+            Command::Message(command) => message::run(command, backend, json).await,
+            Command::Analysis(command) => analysis::run(command, backend, json).await,
+            Command::Suggestion(command) => suggestion::run(command, backend, json).await,
+            Command::Record(command) => record::run(command, backend, json).await,
+            Command::Stats(command) => stats::run(command, backend, json).await,
+            Command::Compare(command) => compare::run(command, backend, json).await,
+            Command::Alert(command) => alert::run(command, backend, json).await,
+            Command::Config(command) => config::run(command, backend, json).await,
+            Command::Audit(command) => audit::run(command, backend, json).await,
+            Command::ApiLog(command) => api_log::run(command, backend, json).await,
+            Command::ErrorLog(command) => error_log::run(command, backend, json).await,
+            Command::Serve { .. }
+            | Command::Openapi
+            | Command::Completions { .. }
+            | Command::Db(_)
+            | Command::Secret(_) => Ok(()),
         }
     })
 }

@@ -4,9 +4,11 @@ use std::io::Write;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use serde::Serialize;
 use serde_json::Value;
+
+use super::table::{self, table};
 
 /// The only field to print, of this process's command.
 static FIELD: OnceLock<String> = OnceLock::new();
@@ -66,14 +68,14 @@ pub(super) fn rows<T: Serialize>(as_json: bool, rows: &[T], fields: &[&str]) -> 
     if as_json {
         return json(&rows);
     }
-    let mut table = plain();
-    table.set_header(fields.iter().map(|field| field.replace('_', " ").to_uppercase()));
+    let header: Vec<String> = fields.iter().map(|field| field.replace('_', " ").to_uppercase()).collect();
+    let mut cells = Vec::new();
     for row in rows {
         let row = serde_json::to_value(row)?;
         // a row is a line
-        table.add_row(fields.iter().map(|field| cell(&row[*field]).replace(['\n', '\r'], " ")));
+        cells.push(fields.iter().map(|field| cell(&row[*field]).replace(['\n', '\r'], " ")).collect());
     }
-    text(&(table.trim_fmt() + "\n"))
+    text(&table(&header, &cells, terminal_width()))
 }
 
 /// Prints one resource: all its fields, nested ones too, one per line, or as JSON.
@@ -81,7 +83,7 @@ pub(super) fn one(as_json: bool, value: &impl Serialize) -> Result<()> {
     if as_json {
         return json(value);
     }
-    let mut table = plain();
+    let mut lines = Vec::new();
     if let Value::Object(fields) = serde_json::to_value(value)? {
         // a schema is for programs
         for (name, value) in fields.into_iter().filter(|(name, _)| !name.ends_with("_schema")) {
@@ -89,20 +91,19 @@ pub(super) fn one(as_json: bool, value: &impl Serialize) -> Result<()> {
             match value {
                 Value::Object(inner) if !inner.is_empty() => {
                     for (inner, value) in inner {
-                        table.add_row([format!("{name}: {}", inner.replace('_', " ")), shown(&value)]);
+                        lines.push((format!("{name}: {}", inner.replace('_', " ")), shown(&value)));
                     }
                 }
-                value => drop(table.add_row([name, shown(&value)])),
+                value => lines.push((name, shown(&value))),
             }
         }
     }
-    text(&(table.trim_fmt() + "\n"))
+    text(&table::fields(&lines, terminal_width()))
 }
 
-fn plain() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table
+/// The width of the terminal; none if the output is something else.
+fn terminal_width() -> Option<u16> {
+    Table::new().width()
 }
 
 /// A value in a table: of an object its fields that aren't null.

@@ -2,12 +2,11 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use loam_gateway::model_prices::routes::ModelPriceView;
-use loam_gateway::model_prices::service::{ModelPriceCreate, ModelPriceFilter};
+use serde_json::json;
 
 use super::admin::{self, ListArgs, TenantArg};
+use super::api::{Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -22,19 +21,19 @@ pub(super) enum Command {
         #[arg(long)]
         model: String,
         /// Price of input tokens.
-        #[arg(long, allow_negative_numbers = true)]
+        #[arg(long, allow_negative_numbers = true, value_parser = admin::finite)]
         input: f64,
         /// Price of cached input tokens [default: as --input].
-        #[arg(long, allow_negative_numbers = true)]
+        #[arg(long, allow_negative_numbers = true, value_parser = admin::finite)]
         cached_input: Option<f64>,
         /// Price of input tokens that the provider writes to its cache [default: as --input].
-        #[arg(long, allow_negative_numbers = true)]
+        #[arg(long, allow_negative_numbers = true, value_parser = admin::finite)]
         cache_write: Option<f64>,
         /// Price of output tokens.
-        #[arg(long, allow_negative_numbers = true)]
+        #[arg(long, allow_negative_numbers = true, value_parser = admin::finite)]
         output: f64,
         /// Price of a character, image, second or search, whichever a call is counted by [default: none].
-        #[arg(long, allow_negative_numbers = true)]
+        #[arg(long, allow_negative_numbers = true, value_parser = admin::finite)]
         per_unit: Option<f64>,
     },
     /// List prices, newest first.
@@ -46,27 +45,24 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Create { tenant, provider, model, input, cached_input, cache_write, output, per_unit } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let new = ModelPriceCreate {
-                provider,
-                model,
-                input_per_million: input,
-                cached_input_per_million: cached_input,
-                cache_write_per_million: cache_write,
-                output_per_million: output,
-                per_unit,
-            };
-            output::one(json, &ModelPriceView::from(core.gateway.create_price(&scope, new).await?))
+            let api = backend.api(&tenant).await?;
+            let new = set_fields(json!({
+                "provider": provider,
+                "model": model,
+                "input_per_million": input,
+                "cached_input_per_million": cached_input,
+                "cache_write_per_million": cache_write,
+                "output_per_million": output,
+                "per_unit": per_unit,
+            }));
+            output::one(json, &api.post("/api/v1/model_prices", new).await?)
         }
         Command::List { tenant, list } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                core.gateway.list_prices(&scope, ModelPriceFilter::default(), &page).await
-            });
-            let rows: Vec<ModelPriceView> = rows.await?.into_iter().map(ModelPriceView::from).collect();
+            let rows =
+                backend.api(&tenant).await?.list("/api/v1/model_prices", json!({}), list.limit).await?;
             let fields = [
                 "provider",
                 "model",

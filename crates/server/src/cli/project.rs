@@ -2,14 +2,12 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use loam_identity::projects::routes::{ProjectCreated, ProjectView};
-use loam_identity::projects::service::{MonitoringConfig, ProjectCreate, ProjectFilter};
 use loam_kernel::UserId;
-use serde_json::Map;
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::{Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -42,31 +40,17 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Create { tenant, name, description, framework } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let new = ProjectCreate {
-                name,
-                description,
-                framework,
-                owner_id: None,
-                config: MonitoringConfig::default(),
-                tech_stack: Map::new(),
-                timeline: Map::new(),
-                deadline: None,
-                metadata: Map::new(),
-            };
-            output::one(json, &ProjectCreated::from(core.identity.create_project(&scope, new).await?))
+            let api = backend.api(&tenant).await?;
+            let new = json!({ "name": name, "description": description, "framework": framework });
+            output::one(json, &api.post("/api/v1/projects", set_fields(new)).await?)
         }
         Command::List { tenant, framework, owner, list } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = ProjectFilter { framework, owner_id: owner, ..ProjectFilter::default() };
-            let rows = admin::pages(list.limit, async |page| {
-                core.identity.list_projects(&scope, &filter, &page).await
-            })
-            .await?;
-            let rows: Vec<ProjectView> = rows.into_iter().map(ProjectView::from).collect();
+            let api = backend.api(&tenant).await?;
+            let query = json!({ "framework": framework, "owner_id": owner });
+            let rows = api.list("/api/v1/projects", query, list.limit).await?;
             output::rows(
                 json,
                 &rows,

@@ -4,15 +4,12 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use loam_gateway::ai_providers::kinds::AiProviderKind;
-use loam_gateway::ai_providers::routes::AiProviderView;
-use loam_gateway::ai_providers::service::{AiProviderCreate, AiProviderFilter, AiProviderUpdate};
-use loam_kernel::{AiProviderId, ExpectedVersion, PageQuery};
-use serde_json::Map;
+use loam_kernel::AiProviderId;
+use serde_json::{Map, Value, json};
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::{Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -78,57 +75,50 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+const PATH: &str = "/api/v1/ai_providers";
+
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
-        Command::Create { tenant, name, kind, display_name, config: settings } => {
-            let settings = if settings == "-" { read_stdin()? } else { settings };
+        Command::Create { tenant, name, kind, display_name, config } => {
+            let config = if config == "-" { read_stdin()? } else { config };
             // the text may contain a secret, so the error must not repeat it
-            let settings = serde_json::from_str(&settings).context("--config is not JSON")?;
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let new = AiProviderCreate {
-                name,
-                kind,
-                display_name,
-                config: settings,
-                is_active: None,
-                metadata: Map::new(),
-            };
-            output::one(json, &AiProviderView::from(core.gateway.create_provider(&scope, new).await?))
+            let config: Value = serde_json::from_str(&config).context("--config is not JSON")?;
+            let api = backend.api(&tenant).await?;
+            let new = json!({ "name": name, "kind": kind, "display_name": display_name, "config": config });
+            output::one(json, &api.post(PATH, set_fields(new)).await?)
         }
-        Command::Update { tenant, name, config: settings, display_name, active } => {
-            let settings = match settings.as_deref() {
+        Command::Update { tenant, name, config, display_name, active } => {
+            let config = match config.as_deref() {
                 Some("-") => Some(read_stdin()?),
-                _ => settings,
+                _ => config,
             };
-            let settings = settings.map(|text| serde_json::from_str(&text)).transpose();
-            let settings = settings.context("--config is not a JSON object")?;
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = AiProviderFilter { name: Some(name.clone()), ..AiProviderFilter::default() };
-            let page = PageQuery { limit: Some(1), cursor: None };
-            let found = core.gateway.list_providers(&scope, filter, &page).await?.data.pop();
-            let id = found.with_context(|| format!("there is no provider `{name}` in this tenant"))?.id;
-            let new = AiProviderUpdate { display_name, config: settings, is_active: active, metadata: None };
-            let row = core.gateway.update_provider(&scope, id, &ExpectedVersion::any(), new).await?;
-            output::one(json, &AiProviderView::from(row))
+            let config: Option<Map<String, Value>> = config
+                .map(|text| serde_json::from_str(&text))
+                .transpose()
+                .context("--config is not a JSON object")?;
+            let api = backend.api(&tenant).await?;
+            let found = api.find(PATH, json!({ "name": name })).await?;
+            let found = found.with_context(|| format!("there is no provider `{name}` in this tenant"))?;
+            let id = found["id"].as_str().unwrap_or_default();
+            let change = json!({ "display_name": display_name, "config": config, "is_active": active });
+            output::one(json, &api.patch(&format!("{PATH}/{id}"), set_fields(change)).await?)
         }
-        Command::Kinds => output::rows(json, &AiProviderKind::all(), &["name", "display_name"]),
+        Command::Kinds => {
+            let kinds = backend.built_in()?.all("/api/v1/ai_provider_kinds", json!({})).await?;
+            output::rows(json, &kinds, &["name", "display_name"])
+        }
         Command::List { tenant, list } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                core.gateway.list_providers(&scope, AiProviderFilter::default(), &page).await
-            });
-            let rows: Vec<AiProviderView> = rows.await?.into_iter().map(AiProviderView::from).collect();
+            let rows = backend.api(&tenant).await?.list(PATH, json!({}), list.limit).await?;
             output::rows(json, &rows, &["name", "kind", "display_name", "is_active", "id", "created_at"])
         }
         Command::Test { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let test = core.gateway.test_provider(&scope, id).await?;
+            let test = backend.api(&tenant).await?.post(&format!("{PATH}/{id}/test"), None).await?;
             output::one(json, &test)?;
-            test.error.map_or(Ok(()), |e| bail!("{e}"))
+            test["error"].as_str().map_or(Ok(()), |error| bail!("{error}"))
         }
         Command::Delete { tenant, id, cascade } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            core.gateway.delete_provider(&scope, id, cascade).await?;
+            let api = backend.api(&tenant).await?;
+            api.delete(&format!("{PATH}/{id}?cascade={cascade}")).await?;
             output::line(json, &format!("deleted provider {id}"))
         }
     }

@@ -3,15 +3,14 @@
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand, ValueEnum};
-use loam_insight::function_calls::FunctionCallFilter;
-use loam_insight::performance_records::routes::ExportFormat;
-use loam_insight::performance_records::{PerformanceRecordFilter, PerformanceRecordView, RecordOrder};
-use loam_kernel::{PerformanceRecordId, ProjectId};
+use loam_kernel::{Clock, PerformanceRecordId, ProjectId};
 use serde_json::{Value, json};
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
+
+const PATH: &str = "/api/v1/performance_records";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -112,34 +111,26 @@ pub(super) enum RecordFormat {
 }
 
 impl RecordFilterArgs {
-    fn filter(self, project_id: Option<ProjectId>) -> PerformanceRecordFilter {
-        PerformanceRecordFilter {
-            project_id,
-            endpoint: self.endpoint,
-            version: self.app_version,
-            trace_id: self.trace,
-            function: self.function,
-            is_error: self.errors.then_some(true),
-            min_duration: self.min_duration,
-            from: self.from,
-            to: self.to,
-            ..PerformanceRecordFilter::default()
-        }
+    fn query(&self, project: Option<ProjectId>) -> Value {
+        json!({
+            "project_id": project, "endpoint": self.endpoint, "version": self.app_version,
+            "trace_id": self.trace, "function": self.function, "is_error": self.errors.then_some(true),
+            "min_duration": self.min_duration, "from": self.from, "to": self.to,
+        })
     }
 }
 
 /// The columns of a record in a table.
-fn line(record: &PerformanceRecordView) -> Result<Value> {
-    let record = serde_json::to_value(record)?;
+fn line(record: &Value) -> Value {
     let metrics = &record["performance_metrics"];
-    Ok(json!({
+    json!({
         "timestamp": record["timestamp"], "endpoint": record["endpoint"],
         "status": record["response_info"]["status_code"], "duration": metrics["total_duration"],
         "queries": metrics["database_metrics"]["query_count"],
         "query_time": metrics["database_metrics"]["query_time"],
         "calls": record["call_count"], "score": record["score"],
         "version": record["version_info"]["app_version"], "id": record["id"],
-    }))
+    })
 }
 
 const FIELDS: [&str; 10] = [
@@ -155,64 +146,50 @@ const FIELDS: [&str; 10] = [
     "id",
 ];
 
-async fn list(
-    config: &Config,
-    (tenant, limit): (&TenantArg, u64),
-    filter: PerformanceRecordFilter,
-    json: bool,
-) -> Result<()> {
-    let (core, scope) = admin::in_tenant(config, tenant).await?;
-    let rows = admin::pages(limit, async |page| {
-        core.insight.stats.list_records(&scope, filter.clone(), &page).await
-    });
-    let rows: Vec<PerformanceRecordView> = rows.await?.into_iter().map(PerformanceRecordView::from).collect();
+async fn list(backend: &Backend, tenant: &TenantArg, query: Value, limit: u64, json: bool) -> Result<()> {
+    let rows = backend.api(tenant).await?.list(PATH, query, limit).await?;
     if json {
         return output::json(&rows);
     }
-    output::rows(false, &rows.iter().map(line).collect::<Result<Vec<_>>>()?, &FIELDS)
+    output::rows(false, &rows.iter().map(line).collect::<Vec<_>>(), &FIELDS)
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::List { tenant, list: args, project, choice } => {
-            list(config, (&tenant, args.limit), choice.filter(project), json).await
+            list(backend, &tenant, choice.query(project), args.limit, json).await
         }
         Command::Slowest { tenant, list: args, project, days, choice } => {
-            let mut filter = choice.filter(Some(project));
-            filter.order = Some(RecordOrder::Duration);
-            if filter.from.is_none() {
-                let now = loam_kernel::Clock::system().now();
-                filter.from = Some(filter.to.unwrap_or(now) - TimeDelta::days(i64::from(days)));
+            let mut query = choice.query(Some(project));
+            query["order"] = "duration".into();
+            if choice.from.is_none() {
+                let to = choice.to.unwrap_or_else(|| Clock::system().now());
+                query["from"] = json!(to - TimeDelta::days(i64::from(days)));
             }
-            list(config, (&tenant, args.limit), filter, json).await
+            list(backend, &tenant, query, args.limit, json).await
         }
         Command::Show { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let record = core.insight.stats.get_record(&scope, id).await?;
-            if json { output::json(&record) } else { show(serde_json::to_value(record)?) }
+            let record = backend.api(&tenant).await?.get(&format!("{PATH}/{id}"), json!({})).await?;
+            if json { output::json(&record) } else { show(record) }
         }
         Command::Calls { tenant, id, limit } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = FunctionCallFilter { record_id: Some(id), ..FunctionCallFilter::default() };
-            let calls = admin::pages(limit, async |page| {
-                core.insight.stats.list_function_calls(&scope, filter.clone(), &page).await
-            });
-            let calls = calls.await?;
+            let api = backend.api(&tenant).await?;
+            let calls = api.list("/api/v1/function_calls", json!({ "record_id": id }), limit).await?;
             if json {
                 return output::json(&calls);
             }
-            let lines: Vec<Value> =
-                calls.iter().map(|call| Ok(branch(&serde_json::to_value(call)?))).collect::<Result<_>>()?;
+            let lines: Vec<Value> = calls.iter().map(branch).collect();
             output::rows(false, &lines, &["call", "at", "duration", "self_time", "tags", "detail"])
         }
         Command::Export { tenant, id, format } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let format = match format {
-                RecordFormat::Folded => ExportFormat::Folded,
-                RecordFormat::Speedscope => ExportFormat::Speedscope,
-                RecordFormat::Json => ExportFormat::Json,
+            let api = backend.api(&tenant).await?;
+            let (format, content_type) = match format {
+                RecordFormat::Folded => ("folded", "text/plain"),
+                RecordFormat::Speedscope => ("speedscope", "application/json"),
+                RecordFormat::Json => ("json", "application/json"),
             };
-            output::text(&core.insight.stats.export_record(&scope, id, format).await?)
+            let query = json!({ "format": format });
+            output::text(&api.text(&format!("{PATH}/{id}/export"), query, content_type).await?)
         }
     }
 }

@@ -1,14 +1,12 @@
 //! `loam role`
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
-use loam_identity::roles::routes::RoleView;
-use loam_identity::roles::service::{RoleCreate, RoleUpdate};
-use loam_kernel::ExpectedVersion;
+use serde_json::{Value, json};
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::{Api, Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -62,37 +60,42 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+const PATH: &str = "/api/v1/roles";
+
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Create { tenant, name, description, permissions } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let new = RoleCreate { name, description, permissions };
-            output::one(json, &RoleView::from(core.identity.create_role(&scope, new).await?))
+            let api = backend.api(&tenant).await?;
+            let new = json!({ "name": name, "description": description, "permissions": permissions });
+            output::one(json, &api.post(PATH, new).await?)
         }
         Command::List { tenant, list } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows =
-                admin::pages(list.limit, async |page| core.identity.list_roles(&scope, &page).await).await?;
-            let rows: Vec<RoleView> = rows.into_iter().map(RoleView::from).collect();
+            let rows = backend.api(&tenant).await?.list(PATH, json!({}), list.limit).await?;
             output::rows(json, &rows, &["name", "permissions", "built_in", "description"])
         }
         Command::Show { tenant, name } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &RoleView::from(core.identity.role_by_name(&scope, &name).await?))
+            output::one(json, &by_name(&backend.api(&tenant).await?, &name).await?)
         }
         Command::Update { tenant, name, description, permissions } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let role = core.identity.role_by_name(&scope, &name).await?;
+            let api = backend.api(&tenant).await?;
             let permissions = (!permissions.is_empty()).then_some(permissions);
-            let change = RoleUpdate { description, permissions };
-            let role = core.identity.update_role(&scope, role.id(), &ExpectedVersion::any(), change).await?;
-            output::one(json, &RoleView::from(role))
+            let change = set_fields(json!({ "description": description, "permissions": permissions }));
+            let path = path(&by_name(&api, &name).await?);
+            output::one(json, &api.patch(&path, change).await?)
         }
         Command::Delete { tenant, name } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let role = core.identity.role_by_name(&scope, &name).await?;
-            core.identity.delete_role(&scope, role.id()).await?;
+            let api = backend.api(&tenant).await?;
+            api.delete(&path(&by_name(&api, &name).await?)).await?;
             output::line(json, &format!("deleted role {name}"))
         }
     }
+}
+
+async fn by_name(api: &Api, name: &str) -> Result<Value> {
+    let role = api.find(PATH, json!({ "name": name })).await?;
+    role.with_context(|| format!("there is no role `{name}`; see `loam role list`"))
+}
+
+fn path(role: &Value) -> String {
+    format!("{PATH}/{}", role["id"].as_str().unwrap_or_default())
 }

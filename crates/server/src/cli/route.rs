@@ -2,17 +2,16 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use loam_gateway::Gateway;
-use loam_gateway::model_routes::routes::ModelRouteView;
-use loam_gateway::model_routes::service::{ModelRouteCreate, ModelRouteFilter, ModelRouteUpdate};
 use loam_gateway::model_routes::{CoolDownRule, Retries, RouteTimeouts, Target};
-use loam_kernel::{ExpectedVersion, ModelRouteId, PageQuery, Scope};
+use loam_kernel::ModelRouteId;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::{Backend, set_fields};
 use super::output;
-use crate::config::Config;
+
+const PATH: &str = "/api/v1/model_routes";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -89,13 +88,6 @@ fn target(text: &str) -> Result<Target> {
     Ok(target)
 }
 
-/// The route with this alias.
-async fn find(gateway: &Gateway, scope: &Scope, alias: &str) -> Result<Option<ModelRouteId>> {
-    let filter = ModelRouteFilter { alias: Some(alias.to_owned()), ..ModelRouteFilter::default() };
-    let page = PageQuery { limit: Some(1), cursor: None };
-    Ok(gateway.list_routes(scope, filter, &page).await?.data.pop().map(|row| row.id))
-}
-
 /// A change to exactly this object: all other fields of its type are removed.
 fn exactly(object: &impl Serialize, fields: &[&str]) -> Map<String, Value> {
     let mut change: Map<String, Value> =
@@ -106,20 +98,7 @@ fn exactly(object: &impl Serialize, fields: &[&str]) -> Map<String, Value> {
     change
 }
 
-/// A change of all that the command line sets.
-fn replacement(new: ModelRouteCreate) -> ModelRouteUpdate {
-    ModelRouteUpdate {
-        targets: Some(new.targets),
-        timeouts: Some(exactly(&new.timeouts, &["connect", "first_token", "idle", "total"])),
-        retries: Some(exactly(&new.retries, &[])),
-        cool_down: Some(exactly(&new.cool_down, &[])),
-        cache_seconds: Some(new.cache_seconds),
-        is_active: Some(true),
-        metadata: None,
-    }
-}
-
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Create {
             tenant,
@@ -131,45 +110,47 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             cache_seconds,
             replace,
         } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let new = ModelRouteCreate {
-                alias,
-                targets: target,
-                timeouts: RouteTimeouts {
-                    first_token: first_token_timeout,
-                    total: total_timeout,
-                    ..RouteTimeouts::default()
-                },
-                retries: Retries { rounds, ..Retries::default() },
-                cool_down: CoolDownRule::default(),
-                cache_seconds,
-                is_active: None,
-                metadata: Map::new(),
+            let api = backend.api(&tenant).await?;
+            let timeouts = RouteTimeouts {
+                first_token: first_token_timeout,
+                total: total_timeout,
+                ..RouteTimeouts::default()
             };
-            let old = if replace { find(&core.gateway, &scope, &new.alias).await? } else { None };
-            let row = match old {
+            let (retries, cool_down) = (Retries { rounds, ..Retries::default() }, CoolDownRule::default());
+            let old = if replace { api.find(PATH, json!({ "alias": alias })).await? } else { None };
+            let route = match old {
                 Some(old) => {
-                    core.gateway.update_route(&scope, old, &ExpectedVersion::any(), replacement(new)).await?
+                    let change = json!({
+                        "targets": target,
+                        "timeouts": exactly(&timeouts, &["connect", "first_token", "idle", "total"]),
+                        "retries": exactly(&retries, &[]),
+                        "cool_down": exactly(&cool_down, &[]),
+                        "cache_seconds": cache_seconds,
+                        "is_active": true,
+                    });
+                    let id = old["id"].as_str().unwrap_or_default();
+                    api.patch(&format!("{PATH}/{id}"), change).await?
                 }
-                None => core.gateway.create_route(&scope, new).await?,
+                None => {
+                    let new = json!({
+                        "alias": alias, "targets": target, "timeouts": timeouts, "retries": retries,
+                        "cool_down": cool_down, "cache_seconds": cache_seconds,
+                    });
+                    api.post(PATH, set_fields(new)).await?
+                }
             };
-            output::one(json, &ModelRouteView::from(row))
+            output::one(json, &route)
         }
         Command::List { tenant, list } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                core.gateway.list_routes(&scope, ModelRouteFilter::default(), &page).await
-            });
-            let rows: Vec<ModelRouteView> = rows.await?.into_iter().map(ModelRouteView::from).collect();
+            let rows = backend.api(&tenant).await?.list(PATH, json!({}), list.limit).await?;
             output::rows(json, &rows, &["alias", "targets", "cache_seconds", "is_active", "id"])
         }
         Command::Show { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &ModelRouteView::from(core.gateway.get_route(&scope, id).await?))
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.get(&format!("{PATH}/{id}"), json!({})).await?)
         }
         Command::Delete { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            core.gateway.delete_route(&scope, id).await?;
+            backend.api(&tenant).await?.delete(&format!("{PATH}/{id}")).await?;
             output::line(json, &format!("deleted route {id}"))
         }
     }

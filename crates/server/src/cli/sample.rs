@@ -76,7 +76,7 @@ pub(super) async fn sample(args: SampleArgs, config: &Config, json: bool) -> Res
 }
 
 pub(super) async fn clean(args: CleanArgs, config: &Config, json: bool) -> Result<()> {
-    let slug = args.tenant.tenant.clone();
+    let slug = args.tenant.tenant.as_deref().unwrap_or(admin::DEFAULT_TENANT);
     let (core, scope) = admin::in_tenant(config, &args.tenant).await?;
     if !args.yes {
         ask(&format!(

@@ -72,7 +72,7 @@ struct ResealedTable {
 
 pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
     // the keys belong to the instance; changes are recorded in the default tenant's audit trail
-    let home = TenantArg { tenant: "default".to_owned() };
+    let home = TenantArg { tenant: None };
     let (core, scope) = admin::in_tenant(config, &home).await?;
     match command {
         Command::Status => {

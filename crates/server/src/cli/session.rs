@@ -1,22 +1,23 @@
 //! `loam session`
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use axum::body::Body;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use loam_conversation::chat_sessions::ChatSessionFilter;
 use loam_conversation::chat_sessions::entity::SessionStatus;
-use loam_conversation::chat_sessions::routes::ChatSessionView;
-use loam_conversation::history::{ImportMode, ImportOptions};
-use loam_kernel::{ChatSessionId, Error, OrderQuery, ProjectId, UserId};
+use loam_conversation::history::ImportMode;
+use loam_kernel::{ChatSessionId, Error, ProjectId, UserId};
+use serde_json::{Value, json};
 
-use super::admin::{self, ListArgs, TenantArg};
-use super::output;
-use crate::config::Config;
+use super::admin::{ListArgs, TenantArg};
+use super::api::Backend;
+use super::{export, output};
 
+const PATH: &str = "/api/v1/chat_sessions";
 /// Bytes per read of a file.
 const CHUNK: usize = 256 << 10;
 
@@ -93,84 +94,64 @@ pub(super) struct SessionFilterArgs {
     metadata: Option<String>,
 }
 
-impl From<SessionFilterArgs> for ChatSessionFilter {
-    fn from(filter: SessionFilterArgs) -> Self {
-        let status = match (filter.archived, filter.active) {
+impl SessionFilterArgs {
+    fn query(&self) -> Value {
+        let status = match (self.archived, self.active) {
             (true, _) => Some(SessionStatus::Archived),
             (_, true) => Some(SessionStatus::Active),
             _ => None,
         };
-        Self {
-            user_id: filter.user,
-            project_id: filter.project,
-            external_id: filter.external_id,
-            status,
-            metadata: filter.metadata,
-            ..Self::default()
-        }
+        json!({
+            "user_id": self.user, "project_id": self.project, "external_id": self.external_id,
+            "status": status, "metadata": self.metadata,
+        })
     }
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::List { tenant, list, filter } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter = ChatSessionFilter::from(filter);
-            let rows = admin::pages(list.limit, async |page| {
-                core.conversation
-                    .sessions
-                    .list_sessions(&scope, filter.clone(), &page, OrderQuery::default())
-                    .await
-            });
-            let rows: Vec<ChatSessionView> = rows.await?.into_iter().map(ChatSessionView::from).collect();
+            let rows = backend.api(&tenant).await?.list(PATH, filter.query(), list.limit).await?;
             let fields = ["title", "status", "message_count", "last_activity", "user_id", "id"];
             output::rows(json, &rows, &fields)
         }
         Command::Show { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(
-                json,
-                &ChatSessionView::from(core.conversation.sessions.get_session(&scope, id).await?),
-            )
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.get(&format!("{PATH}/{id}"), json!({})).await?)
         }
-        Command::Export { tenant, filter, output } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let mut file = output.map(|path| create(&path)).transpose()?;
-            let mut export = core.conversation.history.export(&scope, filter.into());
-            while let Some(lines) = export.next().await? {
-                match &mut file {
-                    Some(file) => file.write_all(&lines)?,
-                    None => output::bytes(&lines)?,
-                }
-            }
+        Command::Export { tenant, filter, output: path } => {
+            let api = backend.api(&tenant).await?;
+            let mut file = None;
+            let last = api
+                .lines(&format!("{PATH}/export"), filter.query(), |lines| match &path {
+                    Some(path) => export::write(&mut file, path, lines),
+                    None => output::bytes(lines),
+                })
+                .await?;
             let Some(file) = file else { return Ok(()) };
             file.sync_all()?;
-            let (sessions, messages) = export.count();
+            let (sessions, messages) = (&last["sessions"], &last["messages"]);
             output::line(json, &format!("wrote {sessions} sessions with {messages} messages"))
         }
         Command::Import { tenant, file, resumable, from_line } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let options = if resumable {
-                ImportOptions { mode: Some(ImportMode::Resumable), from_line: Some(from_line) }
+            let file = open(&file)?;
+            let api = backend.api(&tenant).await?;
+            let query = if resumable {
+                json!({ "mode": ImportMode::Resumable, "from_line": from_line })
             } else {
-                ImportOptions::default()
+                json!({})
             };
-            let chunks = futures_util::stream::iter(chunks(open(&file)?));
-            output::one(json, &core.conversation.history.import(&scope, chunks, options).await?)
+            let lines = Body::from_stream(futures_util::stream::iter(chunks(file)));
+            output::one(json, &api.send_lines(&format!("{PATH}/import"), query, lines).await?)
         }
         Command::Delete { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            core.conversation.sessions.delete_session(&scope, id).await?;
+            backend.api(&tenant).await?.delete(&format!("{PATH}/{id}")).await?;
             output::line(json, &format!("deleted session {id}"))
         }
     }
 }
 
-fn create(path: &PathBuf) -> Result<File> {
-    File::create(path).with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn open(path: &PathBuf) -> Result<Box<dyn Read>> {
+fn open(path: &PathBuf) -> Result<Box<dyn Read + Send>> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin()));
     }
@@ -178,7 +159,7 @@ fn open(path: &PathBuf) -> Result<Box<dyn Read>> {
 }
 
 /// The content of a file in chunks; blocking reads are acceptable on the command line.
-fn chunks(mut file: Box<dyn Read>) -> impl Iterator<Item = loam_kernel::Result<Bytes>> {
+fn chunks(mut file: Box<dyn Read + Send>) -> impl Iterator<Item = loam_kernel::Result<Bytes>> {
     std::iter::from_fn(move || {
         let mut chunk = vec![0; CHUNK];
         match file.read(&mut chunk) {

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use loam_identity::signing_keys::routes::SigningKeyView;
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::ListArgs;
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -19,19 +19,13 @@ pub(super) enum Command {
     Rotate,
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
-    // the keys belong to the instance; changes are recorded in the default tenant's audit trail
-    let home = TenantArg { tenant: "default".to_owned() };
-    let (core, scope) = admin::in_tenant(config, &home).await?;
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
+    let api = backend.instance().await?;
     match command {
         Command::List { list } => {
-            let rows =
-                admin::pages(list.limit, async |page| core.identity.list_signing_keys(&scope, &page).await);
-            let rows: Vec<SigningKeyView> = rows.await?.into_iter().map(SigningKeyView::from).collect();
+            let rows = api.list("/api/v1/signing_keys", json!({}), list.limit).await?;
             output::rows(json, &rows, &["kid", "algorithm", "created_at", "retired_at"])
         }
-        Command::Rotate => {
-            output::one(json, &SigningKeyView::from(core.identity.rotate_signing_key(&scope).await?))
-        }
+        Command::Rotate => output::one(json, &api.post("/api/v1/signing_keys/rotate", None).await?),
     }
 }

@@ -3,17 +3,14 @@
 use anyhow::{Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
-use loam_insight::stats::routes::{
-    EndpointStatsQuery, EndpointTrendQuery, FunctionStatsQuery, FunctionTrendQuery,
-};
-use loam_insight::stats::{EndpointOrder, FunctionOrder, Granularity, RangeQuery, VersionsQuery};
-use loam_kernel::ProjectId;
+use loam_insight::stats::{EndpointOrder, FunctionOrder, Granularity};
+use loam_kernel::{Clock, ProjectId};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::admin::{self, TenantArg};
+use super::admin::TenantArg;
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -98,14 +95,14 @@ pub(super) struct Range {
 }
 
 impl Range {
-    fn query(&self, now: DateTime<Utc>) -> RangeQuery {
-        let to = self.to.unwrap_or(now);
-        RangeQuery {
-            project_id: self.project,
-            from: Some(to - TimeDelta::hours(i64::from(self.hours))),
-            to: Some(to),
-            granularity: self.granularity,
-        }
+    /// The query, with the other parameters.
+    fn query(&self, mut query: Value) -> Value {
+        let to = self.to.unwrap_or_else(|| Clock::system().now());
+        query["project_id"] = json!(self.project);
+        query["from"] = json!(to - TimeDelta::hours(i64::from(self.hours)));
+        query["to"] = json!(to);
+        query["granularity"] = json!(self.granularity);
+        query
     }
 }
 
@@ -125,51 +122,39 @@ fn fields<'a>(first: &[&'a str], by_version: bool, sums: &[&'a str]) -> Vec<&'a 
     first.iter().copied().chain(version).chain(sums.iter().copied()).collect()
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
-        Command::Endpoints { range, app_version: version, order, by_version, limit } => {
-            let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let choice = EndpointStatsQuery {
-                version,
-                order,
-                by_version,
-                limit: Some(limit),
-                ..EndpointStatsQuery::default()
+        Command::Endpoints { range, app_version, order, by_version, limit } => {
+            let api = backend.api(&range.tenant).await?;
+            let query = range.query(
+                json!({ "version": app_version, "order": order, "by_version": by_version, "limit": limit }),
+            );
+            let sums = api.all("/api/v1/endpoint_stats", query).await?;
+            output::rows(json, &sums, &fields(&["endpoint"], by_version, &ENDPOINT))
+        }
+        Command::Functions { range, app_version, order, by_version, limit } => {
+            let api = backend.api(&range.tenant).await?;
+            let query = range.query(
+                json!({ "version": app_version, "order": order, "by_version": by_version, "limit": limit }),
+            );
+            let sums = api.all("/api/v1/function_stats", query).await?;
+            output::rows(json, &sums, &fields(&["function"], by_version, &FUNCTION))
+        }
+        Command::Trend { range, endpoint, function, app_version, by_version } => {
+            let api = backend.api(&range.tenant).await?;
+            let query = range.query(json!({
+                "endpoint": endpoint, "function": function, "version": app_version, "by_version": by_version,
+            }));
+            let (of, sums) = match function {
+                Some(_) => ("function_stats", &FUNCTION),
+                None => ("endpoint_stats", &ENDPOINT),
             };
-            let sums =
-                core.insight.stats.top_endpoints(&scope, &range.query(core.clock.now()), &choice).await?;
-            output::rows(json, &sums.data, &fields(&["endpoint"], by_version, &ENDPOINT))
-        }
-        Command::Functions { range, app_version: version, order, by_version, limit } => {
-            let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let choice = FunctionStatsQuery {
-                version,
-                order,
-                by_version,
-                limit: Some(limit),
-                ..FunctionStatsQuery::default()
-            };
-            let sums =
-                core.insight.stats.top_functions(&scope, &range.query(core.clock.now()), &choice).await?;
-            output::rows(json, &sums.data, &fields(&["function"], by_version, &FUNCTION))
-        }
-        Command::Trend { range, endpoint, function: Some(function), app_version: version, by_version } => {
-            debug_assert!(endpoint.is_none(), "clap lets only one of both through");
-            let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let of = FunctionTrendQuery { function, version, by_version };
-            let sums = core.insight.stats.function_trend(&scope, &range.query(core.clock.now()), &of).await?;
-            output::rows(json, &sums.data, &fields(&["time"], by_version, &FUNCTION))
-        }
-        Command::Trend { range, endpoint, function: None, app_version: version, by_version } => {
-            let (core, scope) = admin::in_tenant(config, &range.tenant).await?;
-            let of = EndpointTrendQuery { endpoint, version, by_version };
-            let sums = core.insight.stats.endpoint_trend(&scope, &range.query(core.clock.now()), &of).await?;
-            output::rows(json, &sums.data, &fields(&["time"], by_version, &ENDPOINT))
+            let rows = api.all(&format!("/api/v1/{of}/trend"), query).await?;
+            output::rows(json, &rows, &fields(&["time"], by_version, sums))
         }
         Command::Versions { tenant, project } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let query = VersionsQuery { project_id: project, from: None };
-            let rows = core.insight.stats.list_versions(&scope, &query).await?;
+            let api = backend.api(&tenant).await?;
+            let rows = api.all("/api/v1/versions", json!({ "project_id": project })).await?;
             let fields = ["version", "first_seen", "last_seen", "requests", "errors", "avg_duration"];
             output::rows(json, &rows, &fields)
         }

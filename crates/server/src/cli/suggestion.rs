@@ -3,13 +3,12 @@
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use loam_insight::suggestions::entity::SuggestionStatus;
-use loam_insight::suggestions::routes::SuggestionView;
-use loam_insight::suggestions::service::{SuggestionFilter, SuggestionUpdate};
-use loam_kernel::{ExpectedVersion, ProjectId, SuggestionId};
+use loam_kernel::{ProjectId, SuggestionId};
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -55,16 +54,14 @@ fn status(name: &str) -> Result<SuggestionStatus> {
     }
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+const PATH: &str = "/api/v1/suggestions";
+
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::List { tenant, list, project, endpoint, status } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let filter =
-                SuggestionFilter { project_id: project, endpoint, status, ..SuggestionFilter::default() };
-            let rows = admin::pages(list.limit, async |page| {
-                core.insight.analyses.list_suggestions(&scope, filter.clone(), &page).await
-            });
-            let rows: Vec<SuggestionView> = rows.await?.into_iter().map(SuggestionView::from).collect();
+            let api = backend.api(&tenant).await?;
+            let query = json!({ "project_id": project, "endpoint": endpoint, "status": status });
+            let rows = api.list(PATH, query, list.limit).await?;
             let fields = [
                 "endpoint",
                 "version",
@@ -79,16 +76,12 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             output::rows(json, &rows, &fields)
         }
         Command::Show { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            output::one(json, &SuggestionView::from(core.insight.analyses.get_suggestion(&scope, id).await?))
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.get(&format!("{PATH}/{id}"), json!({})).await?)
         }
         Command::Set { tenant, id, status } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let (any, new) = (ExpectedVersion::any(), SuggestionUpdate { status });
-            output::one(
-                json,
-                &SuggestionView::from(core.insight.analyses.update_suggestion(&scope, id, &any, new).await?),
-            )
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.patch(&format!("{PATH}/{id}"), json!({ "status": status })).await?)
         }
     }
 }

@@ -1,17 +1,13 @@
 //! `loam tenant`
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use loam_identity::tenants::TenantStatus;
-use loam_identity::tenants::quotas::TenantQuotas;
-use loam_identity::tenants::routes::{TenantCreated, TenantView};
-use loam_identity::tenants::service::{TenantCreate, TenantUpdate};
-use loam_kernel::ExpectedVersion;
-use serde_json::Map;
+use serde_json::json;
 
-use super::admin::{self, ListArgs};
+use super::admin::ListArgs;
+use super::api::{Api, Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -44,42 +40,27 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
-    let core = admin::core(config).await?;
-    let scope = admin::operator();
+const PATH: &str = "/api/v1/tenants";
+
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
+    let api = backend.tenants().await?;
     match command {
         Command::Create { slug, name, plan } => {
-            let new = TenantCreate {
-                slug,
-                name,
-                plan,
-                quotas: TenantQuotas::default(),
-                settings: Map::new(),
-                metadata: Map::new(),
-            };
-            let (tenant, key) = core.identity.create_tenant(&scope, new).await?;
-            output::one(json, &TenantCreated::new(tenant, key))
+            let new = set_fields(json!({ "slug": slug, "name": name, "plan": plan }));
+            output::one(json, &api.post(PATH, new).await?)
         }
         Command::List { list } => {
-            let rows = admin::pages(list.limit, async |page| core.identity.list_tenants(&scope, &page).await)
-                .await?;
-            let rows: Vec<TenantView> = rows.into_iter().map(TenantView::from).collect();
+            let rows = api.list(PATH, json!({}), list.limit).await?;
             output::rows(json, &rows, &["slug", "name", "status", "plan", "id", "created_at"])
         }
-        Command::Suspend { slug } => set_status(&core, &slug, TenantStatus::Suspended, json).await,
-        Command::Activate { slug } => set_status(&core, &slug, TenantStatus::Active, json).await,
+        Command::Suspend { slug } => set_status(&api, &slug, TenantStatus::Suspended, json).await,
+        Command::Activate { slug } => set_status(&api, &slug, TenantStatus::Active, json).await,
     }
 }
 
-async fn set_status(
-    core: &crate::composition::Core,
-    slug: &str,
-    status: TenantStatus,
-    json: bool,
-) -> Result<()> {
-    let scope = admin::operator();
-    let tenant = core.identity.tenant_by_slug(&scope, slug).await?;
-    let change = TenantUpdate { status: Some(status), ..TenantUpdate::default() };
-    let tenant = core.identity.update_tenant(&scope, tenant.id, &ExpectedVersion::any(), change).await?;
-    output::one(json, &TenantView::from(tenant))
+async fn set_status(api: &Api, slug: &str, status: TenantStatus, json: bool) -> Result<()> {
+    let tenant = api.find(PATH, json!({ "slug": slug })).await?;
+    let tenant = tenant.with_context(|| format!("there is no tenant `{slug}`; see `loam tenant list`"))?;
+    let id = tenant["id"].as_str().unwrap_or_default();
+    output::one(json, &api.patch(&format!("{PATH}/{id}"), json!({ "status": status })).await?)
 }

@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use loam_gateway::usage::service::UsageQuery;
+use loam_kernel::Clock;
+use serde_json::json;
 
-use super::admin::{self, TenantArg};
+use super::admin::TenantArg;
+use super::api::Backend;
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -52,14 +53,13 @@ const SUMS: [&str; 9] = [
     "latency_p95_ms",
 ];
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Show { tenant, by, days, end_user, tag } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let from = core.clock.now() - chrono::TimeDelta::days(i64::from(days) - 1);
-            let group_by = Some(by.clone());
-            let query = UsageQuery { from: Some(from), group_by, end_user, tag, ..UsageQuery::default() };
-            let rows = core.gateway.usage(&scope, query).await?;
+            let api = backend.api(&tenant).await?;
+            let from = Clock::system().now() - chrono::TimeDelta::days(i64::from(days) - 1);
+            let query = json!({ "from": from, "group_by": by, "end_user": end_user, "tag": tag });
+            let rows = api.all("/api/v1/usage", query).await?;
             let mut fields: Vec<&str> = Vec::new();
             for word in by.split(',').map(str::trim).filter(|word| !word.is_empty()) {
                 match word {
@@ -73,20 +73,21 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             output::rows(json, &rows, &fields)
         }
         Command::Statement { tenant, month, csv } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let statement = core.gateway.statement(&scope, &month).await?;
-            match (csv, json) {
-                (true, _) => output::text(&statement.to_csv()),
-                (false, true) => output::json(&statement),
-                (false, false) => {
-                    let fields: Vec<&str> = ["project_name", "api_key_name", "provider", "model"]
-                        .into_iter()
-                        .chain(SUMS)
-                        .collect();
-                    let lines: Vec<_> = statement.lines.iter().chain([&statement.total]).collect();
-                    output::rows(false, &lines, &fields)
-                }
+            let api = backend.api(&tenant).await?;
+            let path = "/api/v1/statements";
+            if csv {
+                let query = json!({ "month": month, "format": "csv" });
+                return output::text(&api.text(path, query, "text/csv").await?);
             }
+            let mut statement = api.get(path, json!({ "month": month })).await?;
+            if json {
+                return output::json(&statement);
+            }
+            let mut lines = statement["lines"].as_array_mut().map(std::mem::take).unwrap_or_default();
+            lines.push(statement["total"].take());
+            let fields: Vec<&str> =
+                ["project_name", "api_key_name", "provider", "model"].into_iter().chain(SUMS).collect();
+            output::rows(false, &lines, &fields)
         }
     }
 }

@@ -4,14 +4,12 @@ use std::io::Read;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use loam_identity::users::routes::{PasswordReset, UserView};
-use loam_identity::users::service::{UserCreate, UserFilter, UserUpdate};
-use loam_kernel::{ExpectedVersion, UserId};
-use serde_json::Map;
+use loam_kernel::UserId;
+use serde_json::json;
 
-use super::admin::{self, ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg};
+use super::api::{Backend, set_fields};
 use super::output;
-use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -75,47 +73,40 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result<()> {
+const PATH: &str = "/api/v1/users";
+
+pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Create { tenant, username, email, full_name, external_id, roles, password_stdin } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let new = UserCreate {
-                username,
-                email,
-                password: if password_stdin { Some(read_password()?) } else { None },
-                password_hash: None,
-                full_name,
-                roles: (!roles.is_empty()).then_some(roles),
-                external_id,
-                is_active: None,
-                metadata: Map::new(),
-            };
-            output::one(json, &UserView::from(core.identity.create_user(&scope, new).await?))
+            let api = backend.api(&tenant).await?;
+            let new = set_fields(json!({
+                "username": username,
+                "email": email,
+                "password": password_stdin.then(read_password).transpose()?,
+                "full_name": full_name,
+                "roles": (!roles.is_empty()).then_some(roles),
+                "external_id": external_id,
+            }));
+            output::one(json, &api.post(PATH, new).await?)
         }
         Command::List { tenant, list } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let rows = admin::pages(list.limit, async |page| {
-                core.identity.list_users(&scope, UserFilter::default(), &page).await
-            });
-            let rows: Vec<UserView> = rows.await?.into_iter().map(UserView::from).collect();
+            let rows = backend.api(&tenant).await?.list(PATH, json!({}), list.limit).await?;
             output::rows(json, &rows, &["username", "email", "roles", "is_active", "id", "created_at"])
         }
         Command::Update { tenant, id, roles, active } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
+            let api = backend.api(&tenant).await?;
             let roles = (!roles.is_empty()).then_some(roles);
-            let change = UserUpdate { roles, is_active: active, ..UserUpdate::default() };
-            let user = core.identity.update_user(&scope, id, &ExpectedVersion::any(), change).await?;
-            output::one(json, &UserView::from(user))
+            let change = set_fields(json!({ "roles": roles, "is_active": active }));
+            output::one(json, &api.patch(&format!("{PATH}/{id}"), change).await?)
         }
         Command::ResetPassword { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let password = core.identity.reset_password(&scope, id).await?;
-            output::one(json, &PasswordReset::new(&password))
+            let api = backend.api(&tenant).await?;
+            output::one(json, &api.post(&format!("{PATH}/{id}/password_reset"), None).await?)
         }
         Command::Delete { tenant, id } => {
-            let (core, scope) = admin::in_tenant(config, &tenant).await?;
-            let erasure = core.identity.delete_user(&scope, id).await?;
-            output::line(json, &format!("deleted user {id}; see `loam erasure show {}`", erasure.id))
+            let erasure = backend.api(&tenant).await?.delete(&format!("{PATH}/{id}?erase=true")).await?;
+            let erasure = erasure["id"].as_str().unwrap_or_default();
+            output::line(json, &format!("deleted user {id}; see `loam erasure show {erasure}`"))
         }
     }
 }
