@@ -88,12 +88,13 @@ def test_a_real_model_serves_anthropics_client(client, stream, ask):
     assert 0 < message.usage.output_tokens <= 16
 
 
-def test_a_document_is_refused_by_a_provider_of_openais_format(client):
+def test_a_document_becomes_a_file_at_a_provider_of_openais_format(client, mock, ask):
     source = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
-    messages = [{"role": "user", "content": [{"type": "document", "source": source}]}]
-    with pytest.raises(anthropic.BadRequestError) as caught:
-        client.messages.create(model=MOCK, messages=messages, max_tokens=1)
-    assert "documents" in str(caught.value.body)
+    text = ask("What does it say?")
+    content = [{"type": "document", "source": source, "title": "a.pdf"}, {"type": "text", "text": text}]
+    client.messages.create(model=MOCK, messages=[{"role": "user", "content": content}], max_tokens=1)
+    file = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}}
+    assert upstream_body(mock, text)["messages"][0]["content"][0] == file
 
 
 def test_a_rate_limit_of_the_provider_reaches_the_client(client, mock):
@@ -108,7 +109,7 @@ def test_a_rate_limit_of_the_provider_reaches_the_client(client, mock):
 def test_openais_client_gets_a_response_from_a_provider_of_anthropics_format(openai_client, mock, ask):
     text = ask("Say hello.")
     messages = [{"role": "system", "content": "Be brief."}, *says(text)]
-    response = openai_client.chat.completions.create(model=CLAUDE, messages=messages, temperature=1.5, stop="END")
+    response = openai_client.chat.completions.create(model=CLAUDE, messages=messages, temperature=0.5, stop="END")
     assert response.choices[0].message.content
     assert response.choices[0].finish_reason == "stop"
     assert response.usage.total_tokens == response.usage.prompt_tokens + response.usage.completion_tokens
@@ -117,7 +118,7 @@ def test_openais_client_gets_a_response_from_a_provider_of_anthropics_format(ope
         "system": [{"type": "text", "text": "Be brief."}],
         "messages": [{"role": "user", "content": [{"type": "text", "text": text}]}],
         "max_tokens": 4096,
-        "temperature": 1.0,
+        "temperature": 0.5,
         "stop_sequences": ["END"],
     }
 

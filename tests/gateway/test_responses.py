@@ -94,9 +94,14 @@ def test_reasoning_and_a_limit_reach_the_stock_client(deployment, api, names, th
     thought = chunk(reasoning_content="A tool ") + chunk(reasoning_content="helps.")
     said = chunk(content="It rains ") + chunk("length", content="in") + event(CHUNK | {"choices": [], "usage": usage})
     three[0].feel(answer=thought + said + b"data: [DONE]\n\n", headers=EVENTS)
+    # the name of the model doesn't tell that it reasons
+    provider = api.get("/api/v1/ai_providers", name=names[0])["data"][0]["id"]
+    api.call("PATCH", f"/api/v1/ai_providers/{provider}", 200, json={"config": {"reasoning_effort": "always"}})
     with (
         openai.OpenAI(base_url=deployment.loam.base_url, api_key=api.key, max_retries=0) as client,
-        client.responses.stream(model=f"{names[0]}/m", input="hello", reasoning={"effort": "low", "summary": "auto"}) as stream,
+        client.responses.stream(
+            model=f"{names[0]}/m", input="hello", reasoning={"effort": "low", "summary": "auto"}
+        ) as stream,
     ):
         seen = list(stream)
     summary = [each.delta for each in seen if each.type == "response.reasoning_summary_text.delta"]

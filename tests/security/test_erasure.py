@@ -311,7 +311,7 @@ def test_an_end_user_is_erased_here_and_stays_with_another_tenant(gateway, mine,
     end_user = f"shared-{os.urandom(4).hex()}"
     word, other_word = (f"zq{os.urandom(6).hex()}" for _ in range(2))
     other = gateway.tenant(name("other"))
-    provider = mine.all("ai_providers")[0]["config"]["base_url"]
+    provider = mine.all("ai_providers", name="mock")[0]["config"]["base_url"]
     config = {"base_url": provider, "api_key": "sk-erasure-0000000000", "models": ["gpt-4o"]}
     other.create("ai_providers", {"name": "mock", "kind": "openai", "config": config})
     for api, said in ((mine, word), (other, other_word)):

@@ -205,7 +205,7 @@ def test_a_temporary_failure_is_retried(gateway, mock, name, receiver):
     platform = open_channel(gateway.api, name("bot"), receiver.url, model=MODEL, failure_text="never seen")
     with Faulty() as faulty:
         gateway.add_provider(name("faulty"), faulty.base_url, ["m"])
-        provider = gateway.api.all("ai_providers")[0]["name"]
+        provider = gateway.api.all("ai_providers", is_active="true")[0]["name"]
         gateway.api.call("PATCH", f"/api/v1/channels/{platform.channel}", 200, json={"settings": {"model": f"{provider}/m"}})
         faulty.feel(status=503)
         platform.say("hello")
