@@ -99,9 +99,7 @@ def test_reasoning_and_a_limit_reach_the_stock_client(deployment, api, names, th
     api.call("PATCH", f"/api/v1/ai_providers/{provider}", 200, json={"config": {"reasoning_effort": "always"}})
     with (
         openai.OpenAI(base_url=deployment.loam.base_url, api_key=api.key, max_retries=0) as client,
-        client.responses.stream(
-            model=f"{names[0]}/m", input="hello", reasoning={"effort": "low", "summary": "auto"}
-        ) as stream,
+        client.responses.stream(model=f"{names[0]}/m", input="hello", reasoning={"effort": "low", "summary": "auto"}) as stream,
     ):
         seen = list(stream)
     summary = [each.delta for each in seen if each.type == "response.reasoning_summary_text.delta"]
