@@ -138,6 +138,10 @@ impl<I: Inspector> Reader for PassThrough<I> {
     /// Otherwise it is discarded, as the standard says: the client could parse neither it nor what follows.
     fn finish(&mut self) -> Bytes {
         let rest = self.buffered.split().freeze();
+        // a blank line, which could have been half of one
+        if &*rest == b"\r" && !self.done {
+            return rest;
+        }
         let is_whole = |data: &[u8]| data == b"[DONE]" || serde_json::from_slice::<IgnoredAny>(data).is_ok();
         if self.done || !data(&rest).is_some_and(|data| is_whole(&data)) {
             return Bytes::new();
