@@ -120,8 +120,9 @@ pub(crate) async fn create(
         };
         projects.push((domain, identity.create_project(scope, new).await?.row.id));
     }
-    let openai = provider(gateway, scope, OPENAI, "openai").await?;
-    let ollama = provider(gateway, scope, OLLAMA, "ollama").await?;
+    let openai = provider(gateway, scope, OPENAI, "openai", "https://openai.example.com/v1").await?;
+    // the kind's own default is this machine, which the configuration of outgoing requests may forbid
+    let ollama = provider(gateway, scope, OLLAMA, "ollama", "http://ollama.example.com:11434").await?;
     let mut models = Vec::new();
     for (provider, model, price, speed, first_token_us, shares) in MODELS {
         let price = match price {
@@ -154,13 +155,19 @@ pub(crate) async fn create(
 }
 
 /// Creates a provider that cannot be called: it is inactive and has no secret.
-async fn provider(gateway: &Gateway, scope: &Scope, name: &str, kind: &str) -> Result<AiProviderId> {
+async fn provider(
+    gateway: &Gateway,
+    scope: &Scope,
+    name: &str,
+    kind: &str,
+    base_url: &str,
+) -> Result<AiProviderId> {
     let models: Vec<&str> = MODELS.iter().filter(|line| line.0 == name).map(|line| line.1).collect();
     let new = AiProviderCreate {
         name: name.to_owned(),
         kind: kind.to_owned(),
         display_name: None,
-        config: json!({ "models": models }),
+        config: json!({ "base_url": base_url, "models": models }),
         is_active: Some(false),
         metadata: mark(),
     };
