@@ -38,7 +38,7 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     ),
     responses(
         (
-            status = 200, content((Vec<u8> = "audio/mpeg"), (EndpointEvent = "text/event-stream")),
+            status = 200, content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "audio/mpeg"), (EndpointEvent = "text/event-stream")),
             description = "The audio; with `stream_format` `sse`, OpenAI's events.",
         ),
         (status = "4XX", body = ErrorBody),
