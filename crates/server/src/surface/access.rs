@@ -70,7 +70,9 @@ const TENANT: HeaderName = HeaderName::from_static("x-loam-tenant");
 
 /// Pages for people, which the document does not list.
 fn is_page(path: &str) -> bool {
-    matches!(path, "/" | "/openapi.json" | "/docs") || path.starts_with("/docs/")
+    matches!(path, "/" | "/openapi.json" | "/docs")
+        || path.starts_with("/docs/")
+        || path.starts_with(loam_console::PATH)
 }
 
 /// An admitted request.

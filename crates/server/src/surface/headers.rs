@@ -17,7 +17,13 @@ pub(super) fn protect(path: &str, headers: &mut HeaderMap) {
     if path.starts_with("/v1/") || path.starts_with("/anthropic/") || path.starts_with("/otlp/") {
         return;
     }
-    let policy = if path.starts_with("/docs") { PAGES } else { NOTHING };
+    let policy = if path.starts_with("/docs") {
+        PAGES
+    } else if path.starts_with(loam_console::PATH) {
+        HeaderValue::from_static(loam_console::POLICY)
+    } else {
+        NOTHING
+    };
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

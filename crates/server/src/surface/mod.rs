@@ -36,6 +36,9 @@ pub(crate) use edge::Edge;
 pub(crate) use health::{Health, routes as health_routes};
 use idempotency::Replay;
 
+/// Where a browser goes that opens the server's address.
+const START_PAGE: &str = loam_console::PATH;
+
 /// The edge of the server, with every route behind it.
 pub(crate) fn edge(
     config: &Config,
@@ -54,7 +57,8 @@ pub(crate) fn edge(
     let text = Bytes::from(document.to_json()?);
     let pages = Router::new()
         .route("/openapi.json", get(move || async move { ([("content-type", "application/json")], text) }))
-        .route("/", get(|| async { Redirect::temporary("/docs/") }))
+        .route("/", get(|| async { Redirect::temporary(START_PAGE) }))
+        .merge(loam_console::routes())
         .merge(
             utoipa_swagger_ui::SwaggerUi::new("/docs")
                 .config(utoipa_swagger_ui::Config::from("/openapi.json")),

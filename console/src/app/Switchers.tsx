@@ -1,0 +1,44 @@
+import { useRead } from '@/api/hooks'
+import { useCan, useSession } from '@/api/session'
+import { useAppMessages } from './messages'
+import styles from './Switchers.module.css'
+
+const MOST = 200
+
+/** The tenant that the pages show. Operators choose it; others see its name. */
+export function TenantSwitcher() {
+  const t = useAppMessages()
+  const { session, tenant, setTenant } = useSession()
+  const tenants = useRead('/api/v1/tenants', { query: { limit: MOST } }, { enabled: session.operator })
+  const names = new Map(tenants.data?.data.map((each) => [each.slug, each.name]))
+  if (!session.operator || names.size < 2) return <span className={styles.name}>{names.get(tenant) ?? tenant}</span>
+  return (
+    <select className={styles.switcher} aria-label={t.tenant} value={tenant} onChange={(event) => setTenant(event.target.value)}>
+      {!names.has(tenant) && <option value={tenant}>{tenant}</option>}
+      {[...names].map(([slug, name]) => (
+        <option key={slug} value={slug}>
+          {name}
+        </option>
+      ))}
+    </select>
+  )
+}
+
+/** The project that pages are limited to. */
+export function ProjectSwitcher() {
+  const t = useAppMessages()
+  const can = useCan()
+  const { projectId, setProjectId } = useSession()
+  const projects = useRead('/api/v1/projects', { query: { limit: MOST } }, { enabled: can('projects:read') })
+  if (!projects.data?.data.length) return null
+  return (
+    <select className={styles.switcher} aria-label={t.project} value={projectId ?? ''} onChange={(event) => setProjectId(event.target.value || null)}>
+      <option value="">{t.allProjects}</option>
+      {projects.data.data.map((project) => (
+        <option key={project.id} value={project.id}>
+          {project.name}
+        </option>
+      ))}
+    </select>
+  )
+}

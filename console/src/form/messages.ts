@@ -1,0 +1,20 @@
+import { defineMessages } from '@/i18n/language'
+
+export const useFormMessages = defineMessages(
+  {
+    notSet: 'Not set',
+    onePerLine: 'One per line',
+    notJson: 'This is not JSON.',
+    keepSecret: (end: string) => `Set (…${end}); leave empty to keep it`,
+    nothingChanged: 'Nothing has changed.',
+    changedMeanwhile: 'Somebody else has changed this meanwhile. Close the form, look at the new values and try again.',
+  },
+  {
+    notSet: '未设置',
+    onePerLine: '每行一个',
+    notJson: '不是有效的 JSON。',
+    keepSecret: (end) => `已设置（…${end}），留空则保持不变`,
+    nothingChanged: '没有任何更改。',
+    changedMeanwhile: '此项已被他人修改。请关闭表单，查看最新内容后重试。',
+  },
+)

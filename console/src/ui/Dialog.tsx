@@ -1,0 +1,89 @@
+import { Dialog as Base } from '@base-ui/react/dialog'
+import { X } from 'lucide-react'
+import { type ReactNode, useState } from 'react'
+import type { ApiError } from '@/api/request'
+import { Button, IconButton } from './Button'
+import { classes } from './classes'
+import styles from './Dialog.module.css'
+import { ErrorMessage } from './Feedback'
+import { useUiMessages } from './messages'
+
+interface DialogProps {
+  title: string
+  description?: string
+  isOpen: boolean
+  onClose: () => void
+  children: ReactNode
+  /** Buttons at its lower edge. */
+  actions?: ReactNode
+  /** `wide` for forms with much in them, `drawer` for navigation at the left edge. */
+  size?: 'normal' | 'wide' | 'drawer'
+}
+
+/** A window above the page, which keeps the focus until it closes. */
+export function Dialog({ title, description, isOpen, onClose, children, actions, size = 'normal' }: DialogProps) {
+  const t = useUiMessages()
+  return (
+    <Base.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
+      <Base.Portal>
+        <Base.Backdrop className={styles.backdrop} />
+        <Base.Popup className={classes(styles.popup, styles[size])}>
+          <div className={styles.head}>
+            <Base.Title className={styles.title}>{title}</Base.Title>
+            <IconButton label={t.close} icon={<X size={18} />} onClick={onClose} />
+          </div>
+          {description && <Base.Description className={styles.description}>{description}</Base.Description>}
+          <div className={styles.body}>{children}</div>
+          {actions && <div className={styles.actions}>{actions}</div>}
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
+  )
+}
+
+interface ConfirmProps {
+  title: string
+  /** What happens, and whether it can be undone. */
+  description: string
+  action: string
+  isOpen: boolean
+  onClose: () => void
+  onConfirm: () => Promise<unknown>
+}
+
+/** Asks before something is done that can't be undone. */
+export function ConfirmDialog({ title, description, action, isOpen, onClose, onConfirm }: ConfirmProps) {
+  const t = useUiMessages()
+  const [isBusy, setBusy] = useState(false)
+  const [error, setError] = useState<ApiError | null>(null)
+  async function confirm() {
+    setBusy(true)
+    setError(null)
+    try {
+      await onConfirm()
+      onClose()
+    } catch (cause) {
+      setError(cause as ApiError)
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <Dialog
+      title={title}
+      description={description}
+      isOpen={isOpen}
+      onClose={onClose}
+      actions={
+        <>
+          <Button onClick={onClose}>{t.cancel}</Button>
+          <Button look="danger" isBusy={isBusy} onClick={confirm}>
+            {action}
+          </Button>
+        </>
+      }
+    >
+      {error && <ErrorMessage error={error} />}
+    </Dialog>
+  )
+}

@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import react from '@vitejs/plugin-react'
+import { defineConfig, type Plugin } from 'vite'
+
+const server = process.env.LOAM_URL ?? 'http://127.0.0.1:8790'
+
+const folder = fileURLToPath(new URL('../target/console', import.meta.url))
+/** Smaller files don't gain from compression. */
+const SMALLEST = 1024
+
+/** Writes each file compressed beside it: the server embeds those. */
+function compress(): Plugin {
+  return {
+    name: 'compress',
+    apply: 'build',
+    closeBundle() {
+      for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+        const file = join(entry.parentPath, entry.name)
+        if (!entry.isFile() || /\.(br|gz)$/.test(file)) continue
+        const bytes = readFileSync(file)
+        if (bytes.length < SMALLEST) continue
+        writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }))
+        writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }))
+      }
+    },
+  }
+}
+
+// The server shows the console below /console/ and embeds what is built to target/console.
+export default defineConfig({
+  base: '/console/',
+  plugins: [react(), compress()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  build: {
+    outDir: folder,
+    emptyOutDir: true,
+    // The Content-Security-Policy admits no `data:` scripts, styles or fonts.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: 'es2023',
+  },
+  // `npm run dev` passes calls of the API on, as if the page came from the server itself.
+  server: { proxy: { '^/(api|v1|anthropic|otlp|openapi.json|docs)': { target: server, changeOrigin: false } } },
+})
