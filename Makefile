@@ -20,6 +20,7 @@ ALLOW_NETWORK ?= 127.0.0.0/8
 SETUP := python3 scripts/setup.py
 # Evaluated at use: the path depends on the pinned requirements.
 TESTS_PYTHON = $$($(SETUP) path venv:tests)/bin/python
+NODE = $$($(SETUP) path node-bin)
 PYTHON_SOURCES = scripts tests crates/insight/corpus $(wildcard bench)
 
 .PHONY: help
@@ -43,12 +44,17 @@ define build_binary
 	@cmp -s "$$CARGO_TARGET_DIR/$(1)/loam" target/$(1)/loam || install -m 755 "$$CARGO_TARGET_DIR/$(1)/loam" target/$(1)/loam
 endef
 
+.PHONY: console
+console: ## build the console to target/console, which the binaries embed
+	@$(SETUP) check python npm
+	@$(SETUP) console
+
 .PHONY: build
-build: check-rust ## build a binary for trying out at target/quick/loam: in less than half of the time, not fully optimized
+build: check-rust console ## build a binary for trying out at target/quick/loam: in less than half of the time, not fully optimized
 	$(call build_binary,quick)
 
 .PHONY: dist
-dist: check-rust ## build the optimized binary for production at target/release/loam
+dist: check-rust console ## build the optimized binary for production at target/release/loam
 	$(call build_binary,release)
 
 .PHONY: test
@@ -101,11 +107,13 @@ docs: check-rust ## generate the OpenAPI document, the data dictionary and the e
 .PHONY: lint
 lint: check-rust ## check formatting, lints, licenses and security advisories; change nothing
 	@$(SETUP) venv tests audit
+	@$(SETUP) console
 	@$(TESTS_PYTHON) scripts/audit.py
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(TESTS_PYTHON) -m ruff check $(PYTHON_SOURCES)
 	@$(TESTS_PYTHON) -m ruff format --check $(PYTHON_SOURCES)
+	@cd console && $(NODE) scripts/generate.mjs && $(NODE) node_modules/typescript/bin/tsc --noEmit
 
 .PHONY: fmt
 fmt: check-rust ## format Rust and Python
@@ -124,4 +132,5 @@ ready:
 	@$(SETUP) apt pgbouncer chromium-headless-shell
 	@$(SETUP) venv tests clients model
 	@$(SETUP) node
+	@$(SETUP) console
 	@$(SETUP) app codex claude-code llm

@@ -1,13 +1,15 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
-import { defineConfig, type Plugin } from 'vite'
+import type { Plugin } from 'vite'
+import { defineConfig } from 'vitest/config'
 
 const server = process.env.LOAM_URL ?? 'http://127.0.0.1:8790'
 
-const folder = fileURLToPath(new URL('../target/console', import.meta.url))
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const folder = here('../target/console')
 /** Smaller files don't gain from compression. */
 const SMALLEST = 1024
 
@@ -33,7 +35,8 @@ function compress(): Plugin {
 export default defineConfig({
   base: '/console/',
   plugins: [react(), compress()],
-  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  resolve: { alias: { '@': here('./src') } },
+  cacheDir: here('../target/vite'),
   build: {
     outDir: folder,
     emptyOutDir: true,
@@ -42,6 +45,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2023',
   },
+  test: { setupFiles: ['./src/test-globals.ts'] },
   // `npm run dev` passes calls of the API on, as if the page came from the server itself.
-  server: { proxy: { '^/(api|v1|anthropic|otlp|openapi.json|docs)': { target: server, changeOrigin: false } } },
+  // Its packages may be a link into a folder that several clones share.
+  server: {
+    fs: { allow: [here('..'), realpathSync(here('./node_modules'))] },
+    proxy: { '^/(api|v1|anthropic|otlp|openapi.json|docs)': { target: server, changeOrigin: false } },
+  },
 })

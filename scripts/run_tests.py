@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """All tests, and one line that sums them: `N passed, M failed`.
 
-    run_tests.py [--release] [--only rust|doc|python]… [-- ARGUMENTS FOR PYTEST]
+    run_tests.py [--release] [--only rust|doc|console|python]… [-- ARGUMENTS FOR PYTEST]
 
 Rust's tests run beside a real PostgreSQL (LOAM_TEST_POSTGRES_URL) and PgBouncer, then the black-box tests run against
 the binary. A part that does not even build, or that runs no test at all, counts as one failure. The exit code is 0
@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = [sys.executable, str(ROOT / "scripts/services.py")]
-PARTS = ("rust", "doc", "python")
+PARTS = ("rust", "doc", "console", "python")
 # Black-box tests wait as much as they compute, and Rust's tests a third of their time.
 PROCESSES = 2 * (os.cpu_count() or 1)
 THREADS = 1 + (os.cpu_count() or 1)
@@ -100,6 +100,19 @@ def doc(profile: list[str]) -> Count:
     )
 
 
+def console() -> Count:
+    """The console's logic, apart from its pages, which the black-box tests open in a browser."""
+    node = subprocess.run(
+        [sys.executable, "scripts/setup.py", "path", "node-bin"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    with tempfile.TemporaryDirectory(prefix="loam-report-") as temporary:
+        report = Path(temporary) / "report.xml"
+        reporters = ["--reporter=default", "--reporter=junit", f"--outputFile.junit={report}"]
+        command = [node.stdout.strip(), "node_modules/vitest/vitest.mjs", "run", *reporters]
+        code = subprocess.run(command, cwd=ROOT / "console", check=False).returncode
+        return settle(read_report(report), code)
+
+
 def python(profile: list[str], arguments: list[str], *, built: bool) -> Count:
     """The black-box tests against the binary, which the build of Rust's tests brings too; a second build for the binary
     alone would repeat all crates, as their tests enable features of what they use."""
@@ -154,7 +167,7 @@ def main() -> int:
         built = not chosen.release and "rust" in counts and counts["rust"].passed > 0
         return python(profile, chosen.pytest, built=built)
 
-    steps = {"rust": lambda: rust(profile), "doc": lambda: doc(profile), "python": black_box}
+    steps = {"rust": lambda: rust(profile), "doc": lambda: doc(profile), "console": console, "python": black_box}
     for part in chosen.only or PARTS:
         print(f"── {part} ──", flush=True)
         began = time.monotonic()

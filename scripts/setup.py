@@ -7,6 +7,7 @@ Runs on the system's Python with the standard library alone, before any venv exi
     setup.py apt PROGRAM…                  Debian packages that hold these programs (installed only by root)
     setup.py venv NAME…                    a venv from its pinned requirements: tests, clients, model, audit, fuzz
     setup.py node                          the npm packages of the tests, and a Node new enough for them
+    setup.py console                       the console, built to target/console unless it is as its sources are
     setup.py app [NAME…]                   client applications of tests/clients/apps; all of them by default
     setup.py path NAME                     where it lies: cache, target, venv:NAME, app:NAME, node, node:generated, node-bin
 
@@ -40,7 +41,7 @@ VENVS = {
     "fuzz": ("scripts/requirements-fuzz.txt", []),
 }
 # npm packages: name of the folder in the cache → folder of package.json and its lock.
-NODE = {"node": "tests/clients/node", "generated": "tests/clients/generated"}
+NODE = {"console": "console", "node": "tests/clients/node", "generated": "tests/clients/generated"}
 # Client applications, each a folder with either the requirements of a venv or a package.json and its lock.
 APPS = sorted(path.name for path in (ROOT / "tests/clients/apps").iterdir() if path.is_dir())
 for _app in APPS:
@@ -213,9 +214,9 @@ def node_path(name: str) -> Path:
 
 
 def node_program() -> Path:
-    """The Node that npm brought (Debian's is too old for one of the clients)."""
+    """The Node that npm brought (Debian's is too old for the console's tools and for one of the clients)."""
     arch = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    return node_path("node") / "node_modules" / f"node-linux-{arch}" / "bin" / "node"
+    return node_path("console") / "node_modules" / f"node-linux-{arch}" / "bin" / "node"
 
 
 def make_node(name: str) -> None:
@@ -229,16 +230,42 @@ def make_node(name: str) -> None:
         for file in ("package.json", "package-lock.json"):
             shutil.copy(ROOT / NODE[name] / file, folder)
         # `ci` refuses a lock without optional packages of other platforms, which some registries lack.
-        how = "install" if name.startswith("app-") else "ci"
+        how = "install" if name == "console" or name.startswith("app-") else "ci"
         run(["npm", how, "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
     forget_older(f"{name}-", folder)
 
 
 def make_npm_packages() -> None:
-    for name in ("node", "generated"):
+    for name in ("console", "node", "generated"):
         make_node(name)
     if not node_program().exists():
-        fail(f"npm brought no Node for {platform.machine()}: Linux on x86-64 or arm64 is needed for the npm clients")
+        fail(f"npm brought no Node for {platform.machine()}: Linux on x86-64 or arm64 is needed")
+
+
+def console_sources() -> list[Path]:
+    """What the console is built from, in a fixed order."""
+    folder = ROOT / "console"
+    files = [each for each in folder.rglob("*") if each.is_file() and "node_modules" not in each.parts]
+    return sorted(each for each in files if "generated" not in each.parts)
+
+
+def build_console() -> None:
+    """Build the console to target/console, which the binary embeds. Its packages are linked to, not copied."""
+    make_node("console")
+    if not node_program().exists():
+        fail(f"npm brought no Node for {platform.machine()}: Linux on x86-64 or arm64 is needed to build the console")
+    packages, link = node_path("console") / "node_modules", ROOT / "console/node_modules"
+    if link.is_symlink() and link.resolve() != packages:
+        link.unlink()
+    if not link.exists():
+        link.symlink_to(packages)
+    stamp = ROOT / "target/console.digest"
+    now = digest(*console_sources())
+    if stamp.exists() and stamp.read_text() == now and (ROOT / "target/console/index.html").exists():
+        return
+    print("set-up: building the console", flush=True)
+    run([str(node_program()), "node_modules/vite/bin/vite.js", "build"], cwd=ROOT / "console")
+    stamp.write_text(now)
 
 
 def make_app(name: str) -> None:
@@ -283,6 +310,8 @@ def main(words: list[str]) -> None:
                 make_venv(name)
         case ["node"]:
             make_npm_packages()
+        case ["console"]:
+            build_console()
         case ["app", *names]:
             for name in names or APPS:
                 make_app(name)

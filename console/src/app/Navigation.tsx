@@ -19,7 +19,8 @@ export function useNavigation(): { section: Section; entries: NavigationEntry[] 
   return SECTIONS.map((section) => ({ section, entries: allowed.filter((entry) => entry.section === section) })).filter(({ entries }) => entries.length > 0)
 }
 
-export function Navigation() {
+/** `onFollow` is called when a link is followed, also to the page that is shown. */
+export function Navigation({ onFollow }: { onFollow?: () => void }) {
   const t = useAppMessages()
   const language = useLanguage()
   const { pathname } = useLocation()
@@ -33,7 +34,7 @@ export function Navigation() {
               const isCurrent = entry.path === '/' ? pathname === '/' : pathname === entry.path || pathname.startsWith(`${entry.path}/`)
               return (
                 <li key={entry.path}>
-                  <Link to={entry.path} className={styles.entry} aria-current={isCurrent ? 'page' : undefined}>
+                  <Link to={entry.path} className={styles.entry} aria-current={isCurrent ? 'page' : undefined} onClick={onFollow}>
                     {entry.label[language]}
                   </Link>
                 </li>

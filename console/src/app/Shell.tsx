@@ -1,4 +1,4 @@
-import { Outlet, useLocation } from '@tanstack/react-router'
+import { Outlet } from '@tanstack/react-router'
 import { Menu as MenuIcon, Search, UserRound } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { useSession } from '@/api/session'
@@ -19,11 +19,9 @@ import styles from './Shell.module.css'
 export function Shell() {
   const t = useAppMessages()
   const { session, logOut } = useSession()
-  const { pathname } = useLocation()
   const [isNavigationOpen, setNavigationOpen] = useState(false)
   const [isPaletteOpen, setPaletteOpen] = useState(false)
   const [isPasswordOpen, setPasswordOpen] = useState(false)
-  useEffect(() => setNavigationOpen(false), [pathname])
   useEffect(() => {
     function onKey(event: KeyboardEvent) {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
@@ -70,7 +68,7 @@ export function Shell() {
         <Outlet />
       </main>
       <Dialog title="Loam" size="drawer" isOpen={isNavigationOpen} onClose={() => setNavigationOpen(false)}>
-        <Navigation />
+        <Navigation onFollow={() => setNavigationOpen(false)} />
       </Dialog>
       {isPaletteOpen && <Palette onClose={() => setPaletteOpen(false)} />}
       <Dialog title={t.changePassword} isOpen={isPasswordOpen} onClose={() => setPasswordOpen(false)}>
