@@ -9,7 +9,7 @@ Runs on the system's Python with the standard library alone, before any venv exi
     setup.py node                          the npm packages of the tests, and a Node new enough for them
     setup.py console                       the console, built to target/console unless it is as its sources are
     setup.py app [NAME…]                   client applications of tests/clients/apps; all of them by default
-    setup.py path NAME                     where it lies: cache, target, venv:NAME, app:NAME, node, node:generated, node-bin
+    setup.py path NAME                     where it lies: cache, target, venv:NAME, app:NAME, node, node:NAME, node-bin, console
 
 Everything goes to $LOAM_CACHE (default ~/.cache/loam), outside the clone, each part in a folder named by the
 hash of what it was made from: a second run finds it and costs nothing, and a changed pin makes a new one.
@@ -294,6 +294,7 @@ def where(name: str) -> Path:
     return {
         "cache": cache,
         "target": lambda: Path(os.environ.get("CARGO_TARGET_DIR") or cache() / "target"),
+        "console": lambda: ROOT / "target/console",
         "node": lambda: node_path(rest or "node"),
         "node-bin": node_program,
     }[kind]()

@@ -43,8 +43,8 @@ export function Shell() {
         <TenantSwitcher />
         <ProjectSwitcher />
         <div className={styles.space} />
-        <Button className={styles.search} icon={<Search size={16} />} onClick={() => setPaletteOpen(true)} aria-label={t.search}>
-          <span className={styles.searchText}>{t.search}</span> <kbd className={styles.searchText}>Ctrl K</kbd>
+        <Button className={styles.search} icon={<Search size={16} />} onClick={() => setPaletteOpen(true)}>
+          <span className={styles.searchText}>{t.search}</span> <kbd className={styles.shortcut}>Ctrl K</kbd>
         </Button>
         <Preferences />
         <Menu

@@ -1,5 +1,6 @@
 import type { Feature } from '@/feature'
 import { calls } from './calls'
+import { usage } from './usage'
 
 /** Every slice of the console. */
-export const features: Feature[] = [calls]
+export const features: Feature[] = [usage, calls]

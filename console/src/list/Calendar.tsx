@@ -2,6 +2,7 @@ import { useState } from 'react'
 import { type DateRange, DayPicker } from 'react-day-picker'
 import { zhCN } from 'react-day-picker/locale'
 import 'react-day-picker/style.css'
+import { useFormat } from '@/i18n/format'
 import { useLanguage } from '@/i18n/language'
 import { Button } from '@/ui/Button'
 import { useUiMessages } from '@/ui/messages'
@@ -17,6 +18,7 @@ interface CalendarProps {
 /** Two days as the ends of a range. Loaded when it is opened. */
 export default function Calendar({ from, to, onChoose }: CalendarProps) {
   const t = useUiMessages()
+  const f = useFormat()
   const language = useLanguage()
   const [days, setDays] = useState<DateRange | undefined>(from ? { from, to: to ?? new Date() } : undefined)
   function apply() {
@@ -29,7 +31,7 @@ export default function Calendar({ from, to, onChoose }: CalendarProps) {
   }
   return (
     <div className={styles.calendar}>
-      <DayPicker mode="range" selected={days} onSelect={setDays} defaultMonth={from ?? undefined} disabled={{ after: new Date() }} locale={language === 'zh' ? zhCN : undefined} />
+      <DayPicker mode="range" labels={{ labelDayButton: (day) => f.date(day) }} selected={days} onSelect={setDays} defaultMonth={from ?? undefined} disabled={{ after: new Date() }} locale={language === 'zh' ? zhCN : undefined} />
       <Button look="primary" disabled={!days?.from} onClick={apply}>
         {t.apply}
       </Button>

@@ -10,7 +10,13 @@ export interface TimeRange {
   /** None: a range with fixed ends, or without a start. */
   preset: Preset | null
   from: Date | null
+  /** None: now. */
   to: Date | null
+}
+
+/** The start of the present minute: what depends on it stays the same while a page is drawn again. */
+export function thisMinute(): Date {
+  return new Date(Math.floor(Date.now() / MINUTE) * MINUTE)
 }
 
 /** The time range that a URL names by `range`, or by `from` and `to`. Ranges that end now are cut to the minute, so that

@@ -53,16 +53,20 @@ export function Chart({ label, times, series, format, kind = 'line', height = 22
         cursor: { drag: { x: Boolean(onZoom), y: false, setScale: false }, points: { size: 6 } },
         select: { show: Boolean(onZoom), left: 0, top: 0, width: 0, height: 0 },
         legend: { live: true },
+        padding: [10, 12, 0, 0],
         scales: { y: { range: (_, min, max) => [Math.min(0, min ?? 0), (max ?? 0) > 0 ? (max as number) * 1.08 : 1] } },
         axes: [
-          { ...axis, values: (_, ticks) => ticks.map((tick) => tickName(tick * 1000, times)) },
+          { ...axis, size: 28, values: (_, ticks) => ticks.map((tick) => tickName(tick * 1000, times)) },
           { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => format(tick)) },
         ],
         series: [
           { label: t.time, value: (_, value) => (value == null ? '' : f.dateTime(value * 1000)) },
           ...series.map((each, index) => {
             const stroke = colour(`--series-${(index % COLOURS) + 1}`)
-            return { label: each.name, stroke, width: 2, fill: kind === 'bars' ? stroke : undefined, paths: kind === 'bars' ? bars : undefined, points: { show: times.length < 3 }, value: (_: uPlot, value: number | null) => format(value) }
+            const isBars = kind === 'bars'
+            // A value between two gaps is no line.
+            const points = { show: times.length < 3 || (!isBars && each.values.includes(null)), size: 4 }
+            return { label: each.name, stroke, width: 2, fill: isBars ? stroke : undefined, paths: isBars ? bars : undefined, points, value: (_: uPlot, value: number | null) => format(value) }
           }),
         ],
         hooks: {
