@@ -67,7 +67,7 @@ export function LogIn({ error: first, onLogIn }: LogInProps) {
         </Button>
         <div className={styles.hint}>
           {t.firstPassword}
-          <CodeBlock code="loam user reset-password admin" />
+          <CodeBlock code={"loam user list\nloam user reset-password ID"} />
         </div>
       </form>
     </main>

@@ -83,7 +83,7 @@ fn max_connections(config: &Config, limit: Option<usize>) -> usize {
 fn print_first_credentials(services: &Services, address: std::net::SocketAddr) -> Result<()> {
     let Some(first) = &services.generated_credentials else { return Ok(()) };
     let mut out = std::io::stdout().lock();
-    writeln!(out, "Loam's first start, at http://{address}")?;
+    writeln!(out, "Loam's first start. Open http://{address} in a browser, and log in as below.")?;
     writeln!(out, "These are shown this once; keep them.")?;
     match &first.api_key {
         Some(key) => writeln!(out, "  API key with every right:  {}", key.as_str())?,
