@@ -90,13 +90,16 @@ fuzz: check-rust ## fuzz every decoder of external input, then the API on both d
 	@LOAM_BIN="$$CARGO_TARGET_DIR/debug/loam" $(TESTS_PYTHON) scripts/fuzz_api.py $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: dist ## measure the gateway beside nginx, LiteLLM and Portkey, then conversations, then insight beside Phoenix (ARGS=--quick)
+bench: dist ## measure the gateway beside nginx, LiteLLM and Portkey, conversations, insight beside Phoenix, the console (ARGS=--quick)
 	@$(SETUP) check
+	@$(SETUP) apt chromium-headless-shell
+	@$(SETUP) venv tests
 	@bash bench/setup.sh
 	@cargo build --release --locked --bin loam-bench
 	@python3 bench/run.py $(ARGS)
 	@python3 bench/conversation.py $(if $(filter --quick,$(ARGS)),--quick)
-	@exec python3 bench/insight.py $(if $(filter --quick,$(ARGS)),--quick)
+	@python3 bench/insight.py $(if $(filter --quick,$(ARGS)),--quick)
+	@exec $(TESTS_PYTHON) bench/console.py $(if $(filter --quick,$(ARGS)),--quick)
 
 .PHONY: docs
 docs: check-rust ## generate the OpenAPI document, the data dictionary and the entity diagram below docs/
