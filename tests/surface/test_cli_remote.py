@@ -19,17 +19,10 @@ import pytest
 
 from services import LlMock, Loam
 from support.api import Api, eventually
+from support.command_line import at_server
 from support.deployment import Deployment, add_usual_providers
 
 MISSING = "01890000-0000-7000-8000-000000000000"
-
-
-def at_server(url: str, key: str | None, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a command at a server, on a machine without a database."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("LOAM_")}
-    env = clean | {"LOAM_SERVER": url, "LOAM_DATA": "/nonexistent"} | ({"LOAM_KEY": key} if key else {})
-    command = [os.environ["LOAM_BIN"], *words]
-    return subprocess.run(command, input=stdin or "", capture_output=True, text=True, check=False, timeout=120, env=env)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +116,7 @@ READS = [
 def changing(value: object) -> object:
     """Without what differs between two moments."""
     if isinstance(value, dict):
-        moving = {"last_used_at", "from", "to", "remaining", "range"}
+        moving = {"last_used_at", "from", "to", "remaining", "range", "evaluated_at", "iat", "jws"}
         return {name: changing(inner) for name, inner in value.items() if name not in moving}
     return [changing(inner) for inner in value] if isinstance(value, list) else value
 
@@ -157,6 +150,16 @@ REFUSALS = [
     "usage statement 2026-13",
     "compare --project PROJECT 1.0 2.0",
     "session list --metadata nonsense",
+    f"record show {MISSING}",
+    f"record calls {MISSING}",
+    f"record export {MISSING}",
+    f"alert ack {MISSING}",
+    f"alert resolve {MISSING}",
+    f"analysis run --record {MISSING}",
+    "analysis run --project PROJECT --endpoint nowhere",
+    f"suggestion set {MISSING} done",
+    f"export --user {MISSING}",
+    f"key take-over {MISSING}",
 ]
 
 

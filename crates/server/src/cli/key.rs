@@ -42,7 +42,8 @@ pub(super) enum Command {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Make the instance the creator of a key, so that the key no longer depends on its previous creator.
+    /// Become the creator of a key, so that it no longer depends on its previous creator. With --server, it
+    /// depends on the key used there; otherwise on none.
     TakeOver {
         #[command(flatten)]
         tenant: TenantArg,

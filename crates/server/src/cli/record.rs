@@ -64,9 +64,9 @@ pub(super) enum Command {
         tenant: TenantArg,
         /// Record ID.
         id: PerformanceRecordId,
-        /// Output format.
-        #[arg(long, value_enum, default_value_t = RecordFormat::Folded)]
-        format: RecordFormat,
+        /// Output format [default: folded; with --json json].
+        #[arg(long, value_enum)]
+        format: Option<RecordFormat>,
     },
 }
 
@@ -183,7 +183,8 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
         }
         Command::Export { tenant, id, format } => {
             let api = backend.api(&tenant).await?;
-            let (format, content_type) = match format {
+            let default = if json { RecordFormat::Json } else { RecordFormat::Folded };
+            let (format, content_type) = match format.unwrap_or(default) {
                 RecordFormat::Folded => ("folded", "text/plain"),
                 RecordFormat::Speedscope => ("speedscope", "application/json"),
                 RecordFormat::Json => ("json", "application/json"),
