@@ -14,7 +14,7 @@ from typing import Any
 from services import Loam, Strict
 
 from .api import Api, eventually
-from .applications import MODELS, NO_CALLS_HOME, ONLY_TRANSLATED, Application, Run
+from .applications import CLAUDE_NAMES, MODELS, NO_CALLS_HOME, ONLY_TRANSLATED, Application, Run
 from .installed import setup_path
 
 
@@ -32,7 +32,8 @@ def start(application: Application, loam: Loam, ingest_key: str, model: str) -> 
     folder = Path(tempfile.mkdtemp(prefix=f"loam-{application.name}-"))
     try:
         installed = Path(setup_path(f"app:{application.name}"))
-        run = Run(application.name, installed, folder / "home", folder / "work", loam.url, loam.key, ingest_key, model)
+        name = application.routes.get(model, model)
+        run = Run(application.name, installed, folder / "home", folder / "work", loam.url, loam.key, ingest_key, name)
         run.home.mkdir()
         run.work.mkdir()
         secret = f"pear-{secrets.token_hex(4)}"
@@ -73,6 +74,9 @@ def prepare(loam: Loam, upstream: Strict) -> tuple[Api, str]:
     api.create("ai_providers", {"name": "openai", "kind": "openai", "config": config})
     config = {"base_url": upstream.url, "models": offered("anthropic")}
     api.create("ai_providers", {"name": "anthropic", "kind": "anthropic", "config": config})
+    for target, alias in CLAUDE_NAMES.items():
+        provider, model = target.split("/")
+        api.create("model_routes", {"alias": alias, "targets": [{"provider": provider, "model": model}]})
     return api, api.create("projects", {"name": "reader"})["ingest_key"]
 
 
@@ -90,6 +94,7 @@ def check(api: Api, upstream: Strict, application: Application, outcome: Outcome
     def recorded() -> list[dict[str, Any]]:
         calls = api.all("llm_calls", limit=200)
         new = [call for call in calls if call["id"] not in _seen]
+        assert new, "no call is in the ledger"
         made = sum(call["source"] == "gateway" for call in new)
         assert made >= arrived, f"{made} calls in the ledger, but {arrived} reached the provider"
         assert all(call["state"] != "open" for call in new), "a call has not ended"
@@ -98,7 +103,7 @@ def check(api: Api, upstream: Strict, application: Application, outcome: Outcome
         return new
 
     try:
-        new = eventually(recorded) or []
+        new = eventually(recorded)
     except AssertionError as error:
         return [*problems, str(error)]
     _seen.update(call["id"] for call in new)

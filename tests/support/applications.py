@@ -17,6 +17,14 @@ APPS = Path(__file__).parent.parent / "clients" / "apps"
 MODELS = ["openai/gpt-4.1", "anthropic/claude-haiku-4-5", "anthropic/claude-opus-5"]
 # OpenAI refuses `max_tokens` for them, and tools without `reasoning_effort`: clients of its format must know that.
 ONLY_TRANSLATED = ["openai/gpt-5", "openai/gpt-5.4"]
+# LlamaIndex accepts no model for Anthropic that it doesn't know: these routes have names that it knows.
+CLAUDE_NAMES = {
+    "openai/gpt-4.1": "claude-sonnet-4-6",
+    "openai/gpt-5": "claude-opus-4-6",
+    "openai/gpt-5.4": "claude-opus-4-7",
+    "anthropic/claude-haiku-4-5": "claude-haiku-4-5",
+    "anthropic/claude-opus-5": "claude-opus-5",
+}
 # No application may call anything but Loam; there is no proxy at this port.
 NO_CALLS_HOME = {
     "HTTPS_PROXY": "http://127.0.0.1:9",
@@ -56,6 +64,8 @@ class Application:
     timeout: float = 120
     # It reports its calls to Loam too.
     reports: bool = False
+    # The routes that it calls the models by; by default `provider/model`.
+    routes: dict[str, str] = field(default_factory=dict)
 
 
 def node_package(run: Run, path: str) -> str:
@@ -150,12 +160,30 @@ def aider(run: Run) -> list[str]:
     return [program, *words, *quiet.split()]
 
 
+def astrbot(endpoint: str) -> Application:
+    """Its page is downloaded at the first start, unless it lies there in this version: the program calls what the page calls."""
+    dashboard = {"dashboard": {"host": "127.0.0.1"}}
+    version = next(
+        line.partition("==")[2]
+        for line in (APPS / "astrbot/requirements.txt").read_text().splitlines()
+        if line.startswith("astrbot==")
+    )
+    files = {
+        "work/.astrbot": "",
+        "work/data/dist/assets/version": f"v{version}",
+        "work/data/cmd_config.json": json.dumps(dashboard),
+    }
+    return replace(library("astrbot", endpoint), files=lambda _: files, timeout=240)
+
+
 CLAUDE_QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_AUTOUPDATER": "1",
     "DISABLE_TELEMETRY": "1",
     "DISABLE_ERROR_REPORTING": "1",
 }
+
+CREWAI_QUIET = {"CREWAI_DISABLE_TELEMETRY": "true", "CREWAI_TRACING_ENABLED": "false"}
 
 APPLICATIONS = [
     Application("codex", "/responses", codex, lambda run: {"LOAM_API_KEY": run.key}),
@@ -184,9 +212,15 @@ APPLICATIONS = [
     library("openai-agents", "/responses"),
     library("dspy"),
     library("llama-index"),
+    replace(library("llama-index", "/messages"), routes=CLAUDE_NAMES),
     library("semantic-kernel"),
+    library("semantic-kernel", "/messages"),
     library("autogen"),
-    library("crewai", CREWAI_DISABLE_TELEMETRY="true", CREWAI_TRACING_ENABLED="false"),
+    library("autogen", "/messages"),
+    library("crewai", **CREWAI_QUIET),
+    library("crewai", "/messages", **CREWAI_QUIET),
+    astrbot("/chat/completions"),
+    astrbot("/messages"),
     telemetry("traceloop"),
     telemetry("openinference"),
     telemetry("logfire"),

@@ -1,7 +1,7 @@
 """Anthropic's Messages API: what api.anthropic.com refuses, and its answers.
 
 The rules are those of the API reference and of its error messages. Models of `ADAPTIVE` think adaptively, and refuse
-prefilled answers and sampling parameters; those of `BUDGET` think with a budget; others don't think.
+prefilled answers and sampling parameters but the defaults; those of `BUDGET` think with a budget; others don't think.
 """
 
 from __future__ import annotations
@@ -60,8 +60,11 @@ def check(body: dict[str, Any], headers: dict[str, str]) -> None:
         strict_schema(output["format"]["schema"], "output_config.format")
     check_thinking(body, output)
     refuse_if(body.get("temperature", 1) > 1, "temperature: range: 0..1")
-    sampled = [field for field in ("temperature", "top_p", "top_k") if field in body]
-    refuse_if(sampled and body["model"].startswith(ADAPTIVE), f"{sampled}: deprecated for this model")
+    if body["model"].startswith(ADAPTIVE):
+        # The reference: the defaults "will be accepted for backwards compatibility, all other values will be rejected".
+        others = {"temperature": body.get("temperature", 1) != 1, "top_p": body.get("top_p", 1) < 0.99, "top_k": "top_k" in body}
+        refused = [field for field, other in others.items() if other]
+        refuse_if(refused, f"{refused}: deprecated for this model")
     both = "temperature" in body and "top_p" in body
     refuse_if(both and body["model"].startswith(BUDGET), "temperature and top_p cannot both be specified for this model")
     if isinstance(body.get("system"), list):

@@ -20,6 +20,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "shell": {"command": ["bash", "-lc", COMMAND]},
     "Bash": {"command": COMMAND, "description": "Read the note"},
     "bash": {"command": COMMAND, "description": "Read the note"},
+    "astrbot_execute_shell": {"command": COMMAND},
     "read_file": {"file_path": NOTE},
     "read_note": {"name": NOTE},
     "Notes-read_note": {"name": NOTE},

@@ -13,6 +13,8 @@ def read_note(name: str) -> str:
     return Path(name).read_text()
 
 
-model = LLM(model=os.environ["MODEL"], provider="openai", base_url=os.environ["OPENAI_BASE_URL"], api_key=os.environ["API_KEY"])
+provider = "anthropic" if os.environ["ENDPOINT"] == "/messages" else "openai"
+base = os.environ[f"{provider.upper()}_BASE_URL"]
+model = LLM(model=os.environ["MODEL"], provider=provider, base_url=base, api_key=os.environ["API_KEY"])
 agent = Agent(role="Reader", goal="Read notes", backstory="You read notes.", llm=model, tools=[read_note])
 print(agent.kickoff(os.environ["TASK"]).raw)
