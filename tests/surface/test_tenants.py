@@ -102,6 +102,9 @@ def test_a_prepared_provider_gives_way_to_one_of_its_name(limited):
     assert made["is_active"]
     assert made["id"] != rows["openai"]["id"]
     assert prepared(api).keys() == {"openai", "qwen", "dify"}
+    changes = api.all("audit_logs", resource_type="ai_providers")
+    changes = {(change["action"], change["resource_id"]) for change in changes}
+    assert {("delete", rows["openai"]["id"]), ("create", made["id"])} <= changes
 
 
 def test_the_kinds_of_provider_are_a_resource(deployment):

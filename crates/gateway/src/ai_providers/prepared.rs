@@ -5,6 +5,8 @@ use loam_db::{Tenant, Tx};
 use loam_identity::tenants::new_tenant::PREPARE_PROVIDERS;
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::{AiProviderId, Error, Result, TenantId};
+use loam_platform::changes::Changes;
+use loam_platform::notices::Notice;
 use loam_providers::{KindInfo, kind};
 use sea_orm::{ColumnTrait, QueryFilter, Set};
 use serde_json::{Value, json};
@@ -60,13 +62,13 @@ fn initial_config(kind: &KindInfo) -> Value {
     json!({ "base_url": kind.config_schema["properties"]["base_url"]["examples"][0] })
 }
 
-/// Deletes a prepared provider that nobody has changed, so that another can have its name.
-pub(super) async fn make_room(tx: &Tx<Tenant>, name: &str) -> Result<()> {
+/// Deletes a prepared provider that nobody has changed, so that another can have its name. The notice is to be published
+/// after the commit.
+pub(super) async fn make_room(changes: &Changes, tx: &Tx<Tenant>, name: &str) -> Result<Option<Notice>> {
     let row = tx.find::<Entity>().filter(Column::Name.eq(name)).locked().one().await?;
-    if let Some(row) = row.filter(is_unchanged) {
-        tx.delete::<Entity>().filter(Column::Id.eq(row.id)).exec().await?;
-    }
-    Ok(())
+    let Some(row) = row.filter(is_unchanged) else { return Ok(None) };
+    tx.delete::<Entity>().filter(Column::Id.eq(row.id)).exec().await?;
+    changes.record_row::<Entity>(tx, "delete", &row).await.map(Some)
 }
 
 fn is_unchanged(row: &Model) -> bool {

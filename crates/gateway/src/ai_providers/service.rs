@@ -125,9 +125,11 @@ impl Gateway {
             updated_at: Set(now),
         };
         let tx = self.0.db.write(scope).await?;
-        prepared::make_room(&tx, &name).await?;
+        let replaced = prepared::make_room(&self.0.changes, &tx, &name).await?;
         let taken = loam_db::already_exists("name", "a provider with this name already exists");
-        self.0.changes.create(tx, row).await.map_err(taken)
+        let row = self.0.changes.create(tx, row).await.map_err(taken)?;
+        self.0.changes.publish(replaced.as_slice());
+        Ok(row)
     }
 
     /// Changes a provider.
