@@ -1,6 +1,7 @@
 //! Shared arguments and connections of the commands.
 
 use anyhow::{Result, ensure};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use loam_db::Db;
 use loam_kernel::{Actor, Permissions, Scope, TenantId};
@@ -25,6 +26,17 @@ pub(super) struct ListArgs {
     /// Maximum number of rows.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) limit: u64,
+}
+
+/// A time range of a list.
+#[derive(Args)]
+pub(super) struct TimeRange {
+    /// Only rows of this time or later, such as 2030-01-31T00:00:00Z.
+    #[arg(long)]
+    pub(super) from: Option<DateTime<Utc>>,
+    /// Only rows before this time.
+    #[arg(long)]
+    pub(super) to: Option<DateTime<Utc>>,
 }
 
 /// A number that JSON can express.

@@ -1,12 +1,11 @@
 //! `loam api-log`
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use loam_kernel::{ApiKeyId, ApiLogId, ProjectId, UserId};
 use serde_json::{Value, json};
 
-use super::admin::{ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg, TimeRange};
 use super::api::Backend;
 use super::output;
 
@@ -65,12 +64,8 @@ pub(super) struct ApiLogFilterArgs {
     /// Only requests with this API key, by its id.
     #[arg(long)]
     api_key: Option<ApiKeyId>,
-    /// Only requests at this time or later, such as 2030-01-31T00:00:00Z.
-    #[arg(long)]
-    from: Option<DateTime<Utc>>,
-    /// Only requests before this time.
-    #[arg(long)]
-    to: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    time: TimeRange,
     /// Requests of no tenant, such as those without a valid key.
     #[arg(long)]
     instance: bool,
@@ -82,7 +77,7 @@ impl ApiLogFilterArgs {
             "status_code": self.status, "min_status_code": self.min_status, "method": self.method,
             "path_prefix": self.path, "request_id": self.request, "project_id": self.project,
             "session_id": self.session, "user_id": self.user, "api_key_id": self.api_key,
-            "created_after": self.from, "created_before": self.to, "instance": self.instance,
+            "created_after": self.time.from, "created_before": self.time.to, "instance": self.instance,
         })
     }
 }

@@ -5,13 +5,12 @@ use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use loam_kernel::AuditLogId;
 use loam_platform::audit_logs::{Audit, Expected, verify_export};
 use serde_json::{Value, json};
 
-use super::admin::{ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg, TimeRange};
 use super::api::{Api, Backend};
 use super::output;
 
@@ -72,12 +71,8 @@ pub(super) struct AuditFilterArgs {
     /// Only changes by this actor: `user:ID`, `api_key:ID`, `command_line`.
     #[arg(long)]
     actor: Option<String>,
-    /// Only changes at this time or later, such as 2030-01-31T00:00:00Z.
-    #[arg(long)]
-    from: Option<DateTime<Utc>>,
-    /// Only changes before this time.
-    #[arg(long)]
-    to: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    time: TimeRange,
 }
 
 fn head(text: &str) -> Result<String> {
@@ -90,8 +85,8 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
         Command::List { tenant, list, filter } => {
             let query = json!({
                 "resource_type": filter.resource_type, "resource_id": filter.resource,
-                "action": filter.action, "actor": filter.actor, "created_after": filter.from,
-                "created_before": filter.to,
+                "action": filter.action, "actor": filter.actor, "created_after": filter.time.from,
+                "created_before": filter.time.to,
             });
             let rows = backend.api(&tenant).await?.list(PATH, query, list.limit).await?;
             output::rows(

@@ -1,13 +1,12 @@
 //! `loam call`
 
 use anyhow::{Result, bail};
-use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use loam_gateway::llm_calls::CallState;
 use loam_kernel::{ApiKeyId, LlmCallId, ProjectId, UserId};
 use serde_json::{Value, json};
 
-use super::admin::{ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg, TimeRange};
 use super::api::Backend;
 use super::output;
 
@@ -76,12 +75,8 @@ pub(super) struct CallFilterArgs {
     /// Only the call of this request.
     #[arg(long)]
     request: Option<String>,
-    /// Only calls that began at this time or later, such as 2030-01-31T00:00:00Z.
-    #[arg(long)]
-    from: Option<DateTime<Utc>>,
-    /// Only calls that began before this time.
-    #[arg(long)]
-    to: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    time: TimeRange,
 }
 
 impl CallFilterArgs {
@@ -91,7 +86,7 @@ impl CallFilterArgs {
             "api_key_id": self.api_key, "route": self.route, "user_id": self.user,
             "project_id": self.project, "session_id": self.session, "end_user": self.end_user,
             "tag": self.tag, "metadata": self.metadata, "trace_id": self.trace, "request_id": self.request,
-            "created_after": self.from, "created_before": self.to,
+            "created_after": self.time.from, "created_before": self.time.to,
         })
     }
 }

@@ -1,12 +1,11 @@
 //! `loam error-log`
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use loam_kernel::{ErrorLogId, PerformanceRecordId, ProjectId};
 use serde_json::{Value, json};
 
-use super::admin::{ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg, TimeRange};
 use super::api::Backend;
 use super::output;
 
@@ -69,12 +68,8 @@ pub(super) struct ErrorLogFilterArgs {
     /// Only errors of this performance record.
     #[arg(long)]
     record: Option<PerformanceRecordId>,
-    /// Only errors at this time or later, such as 2030-01-31T00:00:00Z.
-    #[arg(long)]
-    from: Option<DateTime<Utc>>,
-    /// Only errors before this time.
-    #[arg(long)]
-    to: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    time: TimeRange,
     /// Errors of the instance instead of the tenant's.
     #[arg(long)]
     instance: bool,
@@ -85,7 +80,7 @@ impl ErrorLogFilterArgs {
         json!({
             "error_type": self.error_type, "fingerprint": self.fingerprint, "request_id": self.request,
             "trace_id": self.trace, "endpoint": self.endpoint, "project_id": self.project,
-            "record_id": self.record, "created_after": self.from, "created_before": self.to,
+            "record_id": self.record, "created_after": self.time.from, "created_before": self.time.to,
             "instance": self.instance,
         })
     }

@@ -1,12 +1,12 @@
 //! `loam record`
 
 use anyhow::Result;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::{Args, Subcommand, ValueEnum};
 use loam_kernel::{Clock, PerformanceRecordId, ProjectId};
 use serde_json::{Value, json};
 
-use super::admin::{ListArgs, TenantArg};
+use super::admin::{ListArgs, TenantArg, TimeRange};
 use super::api::Backend;
 use super::output;
 
@@ -91,12 +91,8 @@ pub(super) struct RecordFilterArgs {
     /// Minimum duration in seconds.
     #[arg(long)]
     min_duration: Option<f64>,
-    /// Only requests that began at this time or later.
-    #[arg(long)]
-    from: Option<DateTime<Utc>>,
-    /// Only requests that began before this time.
-    #[arg(long)]
-    to: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    time: TimeRange,
 }
 
 /// The format of a printed record.
@@ -115,7 +111,7 @@ impl RecordFilterArgs {
         json!({
             "project_id": project, "endpoint": self.endpoint, "version": self.app_version,
             "trace_id": self.trace, "function": self.function, "is_error": self.errors.then_some(true),
-            "min_duration": self.min_duration, "from": self.from, "to": self.to,
+            "min_duration": self.min_duration, "from": self.time.from, "to": self.time.to,
         })
     }
 }
@@ -162,8 +158,8 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
         Command::Slowest { tenant, list: args, project, days, choice } => {
             let mut query = choice.query(Some(project));
             query["order"] = "duration".into();
-            if choice.from.is_none() {
-                let to = choice.to.unwrap_or_else(|| Clock::system().now());
+            if choice.time.from.is_none() {
+                let to = choice.time.to.unwrap_or_else(|| Clock::system().now());
                 query["from"] = json!(to - TimeDelta::days(i64::from(days)));
             }
             list(backend, &tenant, query, args.limit, json).await
