@@ -5,6 +5,7 @@
 //! outputs, prompt caching and errors (/docs/en/api/errors).
 
 mod blocks;
+mod chat_messages;
 mod decoder;
 mod encoder;
 mod error;
@@ -14,6 +15,7 @@ mod reasoning;
 mod sampling;
 mod to_chat;
 mod tool_ids;
+mod turns;
 mod usage;
 mod wire;
 

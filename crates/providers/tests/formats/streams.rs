@@ -1,12 +1,10 @@
 //! Streams, whole and cut.
 
 use bytes::Bytes;
-use loam_kernel::LlmCallId;
-use loam_providers::openai::RequestEnvelope;
-use loam_providers::{Endpoint, ProviderRequest, Usage, assemble, completion_text, kind};
+use loam_providers::{Endpoint, Usage, assemble, completion_text};
 use serde_json::{Value, json};
 
-use super::{config, message};
+use super::{message, reader};
 
 const RESPONSE: &str = "event: response.created\n\
     data: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"output\":[],\"usage\":null}}\n\n\
@@ -23,18 +21,8 @@ const RESPONSE: &str = "event: response.created\n\
 
 /// Runs a stream of the Responses API; returns what was forwarded, the end, the usage and the failure.
 fn respond(stream: &str, size: usize) -> (String, Option<String>, Option<Usage>, Option<String>) {
-    let body = Bytes::from_static(b"{\"model\":\"p/m\",\"input\":\"x\",\"stream\":true}");
-    let envelope = RequestEnvelope::read(&body).expect("valid");
-    let provider_request = ProviderRequest {
-        endpoint: Endpoint::Responses,
-        envelope: &envelope,
-        body: &body,
-        model: "m",
-        betas: &[],
-        call: LlmCallId::NIL,
-        previous_response: None,
-    };
-    let mut reader = kind("openai").expect("a kind").wire.reader(&config(json!({})), &provider_request);
+    let body = json!({"model": "p/m", "input": "x", "stream": true});
+    let mut reader = reader("openai", Endpoint::Responses, &body);
     let (mut now, mut last) = (Vec::new(), None);
     for part in stream.as_bytes().chunks(size) {
         let forward = reader.push(Bytes::copy_from_slice(part));
@@ -100,18 +88,7 @@ fn blocks(parts: &[(u64, &str, &str)]) -> Vec<String> {
         let call = json!({"index": index, "id": id, "function": {"name": id, "arguments": arguments}});
         format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}))
     };
-    let body = Bytes::from(message(json!({"stream": true})).to_string());
-    let envelope = RequestEnvelope::read(&body).expect("valid");
-    let provider_request = ProviderRequest {
-        endpoint: Endpoint::Messages,
-        envelope: &envelope,
-        body: &body,
-        model: "m",
-        betas: &[],
-        call: LlmCallId::NIL,
-        previous_response: None,
-    };
-    let mut reader = kind("openai").expect("a kind").wire.reader(&config(json!({})), &provider_request);
+    let mut reader = reader("openai", Endpoint::Messages, &message(json!({"stream": true})));
     let mut sent = String::new();
     for chunk in parts.iter().map(part).chain(["data: [DONE]\n\n".to_owned()]) {
         sent += std::str::from_utf8(&reader.push(chunk.into()).now).expect("UTF-8");
@@ -139,20 +116,10 @@ fn tool_calls_are_sent_one_after_the_other_even_if_they_arrive_interleaved() {
     let without_arguments = [(0, "a", ""), (1, "b", "{}"), (2, "c", "")];
     assert_eq!(blocks(&without_arguments), ["0 a", "0 end", "1 b", "1 {}", "1 end", "2 c", "2 end"]);
 }
+
 #[test]
 fn a_stream_with_only_an_end_is_an_empty_message() {
-    let body = Bytes::from(message(json!({"stream": true})).to_string());
-    let envelope = RequestEnvelope::read(&body).expect("valid");
-    let provider_request = ProviderRequest {
-        endpoint: Endpoint::Messages,
-        envelope: &envelope,
-        body: &body,
-        model: "m",
-        betas: &[],
-        call: LlmCallId::NIL,
-        previous_response: None,
-    };
-    let mut reader = kind("openai").expect("a kind").wire.reader(&config(json!({})), &provider_request);
+    let mut reader = reader("openai", Endpoint::Messages, &message(json!({"stream": true})));
     let forward = reader.push(Bytes::from_static(b"data: [DONE]\n\n"));
     let now = std::str::from_utf8(&forward.now).expect("UTF-8");
     assert!(now.starts_with("event: message_start\n") && now.contains("event: message_delta\n"), "{now}");
@@ -163,18 +130,7 @@ fn a_stream_with_only_an_end_is_an_empty_message() {
 fn repeated_usage_is_reported_once() {
     let body =
         json!({"model": "p/m", "stream": true, "stream_options": {"include_usage": true}, "messages": []});
-    let body = Bytes::from(body.to_string());
-    let envelope = RequestEnvelope::read(&body).expect("valid");
-    let provider_request = ProviderRequest {
-        endpoint: Endpoint::ChatCompletions,
-        envelope: &envelope,
-        body: &body,
-        model: "m",
-        betas: &[],
-        call: LlmCallId::NIL,
-        previous_response: None,
-    };
-    let mut reader = kind("anthropic").expect("a kind").wire.reader(&config(json!({})), &provider_request);
+    let mut reader = reader("anthropic", Endpoint::ChatCompletions, &body);
     let delta = |tokens: u64| {
         format!(
             "data: {}\n\n",
