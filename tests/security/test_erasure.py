@@ -11,6 +11,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -19,6 +20,7 @@ import pytest
 
 from support.api import Api, assert_error, eventually
 from support.conversation import Chat
+from support.planted import plant_job, write
 from support.platforms import open_channel
 from support.telemetry import record, send, sender
 
@@ -289,6 +291,30 @@ def test_nothing_of_an_erased_user_is_left(gateway, mine):
     calls = mine.all("llm_calls")
     assert calls, "the ledger stays"
     assert all(call["user_id"] is None and call["end_user"] is None for call in calls)
+
+
+def test_pending_work_and_recipients_of_alerts_keep_no_name(gateway, mine):
+    person = Person(mine)
+    session = mine.get("/api/v1/session")
+    owner = SimpleNamespace(deployment=gateway, owner_tenant=session["tenant_id"])
+    plant_job(owner, "queued", payload={"name": person.name})
+    waiting = plant_job(owner, "queued", payload={"user": person.id}, last_error=f"no mailbox {person.word}@example.com")
+    plant_job(owner, "failed", payload={"n": 1}, last_error=f"no mailbox {person.word}@example.com")
+    project = mine.create("projects", {"name": f"app-{next(_numbers)}"})["id"]
+    rule = {"project_id": project, "name": "slow", "metric": "response_time_p95", "comparison": "above", "threshold": 1}
+    rule = mine.create("alert_rules", rule | {"delivery": {"webhook": {"url": "https://alerts.example.com/"}}})
+    notified = {"email": {"to": [f"{person.word}@example.com", "ops@example.com"]}}
+    write(gateway, f"UPDATE alert_rules SET delivery = '{json.dumps(notified)}' WHERE name = 'slow' RETURNING 1")
+    shown = [line for line in exported(mine, user_id=person.id) if person.word in json.dumps(line)]
+    assert {line["place"] for line in shown} >= {"jobs", "alert_rules"}
+    receipt = erase(mine, "user", person.id)
+    gone(gateway, mine, person.names)
+    removed = receipt["receipt"]["removed"]
+    assert removed["jobs"] == {"deleted": 2, "emptied": 1}, removed
+    assert removed["alert_rules"] == {"deleted": 0, "emptied": 1}, removed
+    job = mine.get(f"/api/v1/jobs/{waiting}")
+    assert (job["state"], job["last_error"]) == ("queued", None), "what only has an id is still done"
+    assert mine.get(f"/api/v1/alert_rules/{rule['id']}")["delivery"]["email"]["to"] == ["ops@example.com"]
 
 
 def exported_status(api: Api, user: str) -> int:

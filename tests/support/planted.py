@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 import uuid
@@ -17,7 +18,7 @@ def uuid7() -> uuid.UUID:
     return uuid.UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62))
 
 
-def plant_job(world: Any, state: str) -> str:
+def plant_job(world: Any, state: str, *, payload: dict[str, Any] | None = None, last_error: str | None = None) -> str:
     """Inserts a job of the owner's in this state, due too late to run during the test; returns its id.
 
     It is a copy of a job that the server itself enqueued, so that its kind and payload are ones it knows.
@@ -27,7 +28,8 @@ def plant_job(world: Any, state: str) -> str:
         "jobs",
         {
             "kind": "kind",
-            "payload": "payload",
+            "payload": "payload" if payload is None else f"'{json.dumps(payload)}'",
+            "last_error": "NULL" if last_error is None else f"'{last_error}'",
             "state": f"'{state}'",
             "attempts": "1",
             "max_attempts": "max_attempts",
@@ -58,10 +60,13 @@ def _plant(world: Any, table: str, values: dict[str, str]) -> str:
     tenant = _literal(deployment, uuid.UUID(world.owner_tenant))
     row = {"tenant_id": tenant, "id": _literal(deployment, made)} | values
     copy = f"INSERT INTO {table} ({', '.join(row)}) SELECT {', '.join(row.values())} FROM jobs LIMIT 1 RETURNING 1"
+    assert write(deployment, copy), "the server has enqueued no job of its own to copy"
+    return str(made)
+
+
+def write(deployment: Any, statement: str) -> list[tuple]:
+    """Changes a table behind the server's back; returns what the statement does."""
     if deployment.database == "sqlite":
         with closing(sqlite3.connect(deployment.loam.data / "loam.db", timeout=10)) as connection, connection:
-            planted = connection.execute(copy).fetchall()
-    else:
-        planted = deployment.postgres.execute(copy, deployment.database_name)
-    assert planted, "the server has enqueued no job of its own to copy"
-    return str(made)
+            return connection.execute(statement).fetchall()
+    return deployment.postgres.execute(statement, deployment.database_name)

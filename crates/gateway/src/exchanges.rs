@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use http::HeaderMap;
 use loam_journal::Position;
-use loam_kernel::{ChatSessionId, Kind, LlmCallId, Result, Scope, run_blocking_without_timeout};
+use loam_kernel::{ChatSessionId, Kind, LlmCallId, Result, Scope, TenantId, run_blocking_without_timeout};
 use loam_platform::pack::unpack;
 use loam_providers::Endpoint;
 
@@ -24,15 +24,19 @@ impl Gateway {
         self.0.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 
-    /// The messages of a call that has ended, read from its record; none if the record is truncated, or the call has
-    /// no response.
-    pub async fn exchange(&self, conversation: ConversationRef, call: LlmCallId) -> Result<Option<Exchange>> {
-        let row = self.get_call(&Scope::system(conversation.tenant, "conversations"), call).await?;
+    /// The messages of a call that has ended, read from its record, with the conversation by the name that the record
+    /// has; none if the record is truncated or was erased, or the call has no response.
+    pub async fn exchange(
+        &self,
+        tenant: TenantId,
+        call: LlmCallId,
+        conversation: impl FnOnce(String) -> ConversationRef,
+    ) -> Result<Option<Exchange>> {
+        let mut row = self.get_call(&Scope::system(tenant, "conversations"), call).await?;
+        let Some(conversation) = row.session_id.take().map(conversation) else { return Ok(None) };
         let Some(endpoint) = Endpoint::of_path(&row.endpoint) else { return Ok(None) };
         let Some(completed) = recorded(row, endpoint)? else { return Ok(None) };
-        run_blocking_without_timeout(conversation.tenant, move || completed.read(conversation))
-            .await
-            .map(Some)
+        run_blocking_without_timeout(tenant, move || completed.read(conversation)).await.map(Some)
     }
 }
 

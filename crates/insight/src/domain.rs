@@ -8,7 +8,7 @@ use loam_jobs::{Handlers, Schedule};
 use loam_kernel::Result;
 use loam_platform::domain::{Declarations, Domain, Tasks};
 use loam_platform::drain::Sink;
-use loam_platform::personal::{Guard, PersonalDataStore};
+use loam_platform::personal::PersonalDataStore;
 use loam_platform::seal::rows;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -105,12 +105,12 @@ impl Domain for Insight {
 
     /// These drain telemetry.
     fn sinks(&self) -> Vec<Arc<dyn Sink>> {
-        let (clock, node) = (&self.stats.0.clock, self.node);
+        let (clock, node, guard) = (&self.stats.0.clock, self.node, self.guard());
         vec![
             Arc::new(self.record_sink(node)),
-            Arc::new(CallSink::new(clock.clone(), node, Guard::new(self.alerts.0.keyring.clone()))),
-            Arc::new(MetricSink::new(clock.clone(), node)),
-            Arc::new(ReportedErrorSink::new(node)),
+            Arc::new(CallSink::new(clock.clone(), node, guard.clone())),
+            Arc::new(MetricSink::new(clock.clone(), node, guard.clone())),
+            Arc::new(ReportedErrorSink::new(clock.clone(), node, guard)),
         ]
     }
 

@@ -17,6 +17,7 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::alert_rules::AlertRecipients;
 use crate::analyses::entity as analyses;
 use crate::analyses::routes::AnalysisView;
 use crate::call_trees::entity as trees;
@@ -42,6 +43,7 @@ pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
         Arc::new(SUGGESTIONS),
         Arc::new(METRICS),
         Arc::new(METRIC_SUMS),
+        Arc::new(AlertRecipients),
     ]
 }
 

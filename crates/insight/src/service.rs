@@ -11,6 +11,7 @@ use loam_kernel::{Clock, NodeId};
 use loam_platform::changes::Changes;
 use loam_platform::mail::Mailer;
 use loam_platform::notices::Notices;
+use loam_platform::personal::Guard;
 use loam_platform::seal::Keyring;
 use loam_platform::system_config::LiveConfig;
 use loam_platform::webhook_deliveries::WebhookDeliveries;
@@ -164,6 +165,12 @@ impl Insight {
 
     pub(crate) fn record_sink(&self, node: NodeId) -> RecordSink {
         let stats = &self.stats.0;
-        RecordSink::new(stats.clock.clone(), node, stats.storage.clone(), stats.rules.clone())
+        let (storage, rules) = (stats.storage.clone(), stats.rules.clone());
+        RecordSink::new(stats.clock.clone(), node, self.guard(), storage, rules)
+    }
+
+    /// Keeps late records of erased people out.
+    pub(crate) fn guard(&self) -> Guard {
+        Guard::new(self.alerts.0.keyring.clone())
     }
 }

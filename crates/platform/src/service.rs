@@ -110,7 +110,10 @@ impl Domain for Platform {
 
     fn sinks(&self) -> Vec<Arc<dyn Sink>> {
         let guard = Guard::new(self.keyring.clone());
-        vec![Arc::new(ApiLogSink(guard, self.clock.clone())), Arc::new(ErrorLogSink)]
+        vec![
+            Arc::new(ApiLogSink(guard.clone(), self.clock.clone())),
+            Arc::new(ErrorLogSink(guard, self.clock.clone())),
+        ]
     }
 
     fn personal_data(&self) -> Vec<Arc<dyn PersonalDataStore>> {

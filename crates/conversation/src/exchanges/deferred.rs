@@ -21,7 +21,7 @@ const DEFERRED: u8 = 34;
 pub(crate) const DEFERRED_EXCHANGE_FRAME: StoredFormat =
     StoredFormat::new("deferred_exchange_frame", 2).first_unversioned();
 
-/// The call, and the session it named. The order of the fields is the format of frames, their names that of jobs.
+/// The call, and the session it named. The order of the fields is the format of frames.
 #[derive(Debug, Serialize, Deserialize)]
 struct DeferredExchange {
     tenant: TenantId,
@@ -32,7 +32,22 @@ struct DeferredExchange {
     own_only: Option<UserId>,
 }
 
+/// The payload of the job: ids only. The name of the session is read from the call's record, which an erasure empties.
+#[derive(Debug, Serialize, Deserialize)]
+struct RecordedCall {
+    tenant: TenantId,
+    llm_call: LlmCallId,
+    session: Option<ChatSessionId>,
+    user: Option<UserId>,
+    own_only: Option<UserId>,
+}
+
 impl DeferredExchange {
+    fn into_job(self) -> RecordedCall {
+        let Self { tenant, llm_call, name: _, session, user, own_only } = self;
+        RecordedCall { tenant, llm_call, session, user, own_only }
+    }
+
     fn decode(payload: &[u8]) -> Result<Self> {
         match DEFERRED_EXCHANGE_FRAME.open(payload)? {
             (1, body) => serde_json::from_slice(body).map_err(|_| DEFERRED_EXCHANGE_FRAME.damaged()),
@@ -82,7 +97,8 @@ impl Sink for DeferredExchangeSink {
         for frame in frames {
             let deferred = DeferredExchange::decode(&frame.payload)?;
             let key = deferred.llm_call.to_string();
-            enqueue(tx, &self.0, NewJob::new(RecordExchange::KIND, deferred).unique(key)).await?;
+            let job = NewJob::new(RecordExchange::KIND, deferred.into_job()).unique(key);
+            enqueue(tx, &self.0, job).await?;
         }
         Ok(())
     }
@@ -102,11 +118,9 @@ impl Handler for RecordExchange {
     }
 
     async fn run(&self, _: &JobContext, payload: Value) -> Result<()> {
-        let deferred: DeferredExchange = read_payload(payload)?;
-        let call = deferred.llm_call;
-        let DeferredExchange { tenant, name, session, user, own_only, .. } = deferred;
-        let named = ConversationRef { tenant, user, own_only, name, session };
-        let exchange = match self.0.0.gateway.exchange(named, call).await {
+        let RecordedCall { tenant, llm_call: call, session, user, own_only } = read_payload(payload)?;
+        let named = |name| ConversationRef { tenant, user, own_only, name, session };
+        let exchange = match self.0.0.gateway.exchange(tenant, call, named).await {
             Ok(Some(exchange)) => exchange,
             Ok(None) => {
                 log_lost(call, &Error::internal("the call's record does not contain all of its messages"));
@@ -147,7 +161,11 @@ mod tests {
         check_golden(DEFERRED_EXCHANGE_FRAME.kind(), DEFERRED_EXCHANGE_FRAME.versions(), &frame, |payload| {
             format!("{:#?}", DeferredExchange::decode(payload).expect("read"))
         });
-        let job = serde_json::to_value(&deferred).expect("a payload");
-        assert!(read_payload::<DeferredExchange>(job).is_ok(), "the job reads what the sink writes");
+        let of_an_earlier_version = serde_json::to_value(&deferred).expect("a payload");
+        let job = serde_json::to_value(deferred.into_job()).expect("a payload");
+        assert!(job.get("name").is_none(), "the payload of a job has no text of a person");
+        for job in [job, of_an_earlier_version] {
+            assert!(read_payload::<RecordedCall>(job).is_ok(), "the job reads what the sink writes");
+        }
     }
 }

@@ -172,6 +172,7 @@ impl Identity {
         let tenant = tx.scope().tenant();
         let named = who.users.iter().map(|id| Subject::User(*id));
         let named = named.chain(who.end_users.iter().map(|name| Subject::EndUser(name)));
+        let named = named.chain(who.names.iter().map(|name| Subject::Name(name)));
         let sessions: Vec<String> = who.sessions.iter().map(ToString::to_string).collect();
         let named = named.chain(sessions.iter().map(|id| Subject::Session(id)));
         let digests = named.map(|subject| self.guard.digest(tenant, subject)).collect();

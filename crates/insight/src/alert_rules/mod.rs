@@ -3,10 +3,12 @@
 pub mod defaults;
 pub mod definition;
 pub mod entity;
+mod recipients;
 pub mod routes;
 pub mod service;
 pub(crate) mod settings;
 pub mod targets;
 
 pub(crate) use defaults::ManageRules;
+pub(crate) use recipients::AlertRecipients;
 pub use settings::{ALERT_RULES, AlertSettings};

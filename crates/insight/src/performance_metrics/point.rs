@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{PerformanceMetricId, ProjectId, Result, TenantId, digest_of};
+use loam_platform::personal::Named;
 use loam_platform::stored_enum;
 use loam_platform::stored_format::{StoredAs, StoredFormat};
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,13 @@ impl Point {
 
     pub(crate) fn at(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.at_us).unwrap_or_default()
+    }
+
+    /// Whom its tags name.
+    pub(super) fn named(&self) -> Named {
+        let mut named = Named::default();
+        self.tags.iter().for_each(|(tag, value)| named.add_field(tag, value));
+        named
     }
 
     /// The series: a hash of name and tags.

@@ -7,26 +7,45 @@ use loam_db::{System, Tx};
 use loam_journal::Frame;
 use loam_kernel::{Clock, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
+use loam_platform::personal::{Guard, Named, RecordSubjects};
 use uuid::Uuid;
 
 use super::bulk::values;
 use super::entity::Entity;
-use super::point::Points;
+use super::point::{Point, Points};
 use super::sums::Rollup;
 use crate::otlp::ProjectRef;
 
 /// The kind of journal frames that hold metric values.
 pub(super) const POINTS: u8 = 51;
 
-/// Drains metric values.
+/// Drains metric values, except those with tags that name somebody who was erased meanwhile.
 pub(crate) struct MetricSink {
     clock: Clock,
     node: NodeId,
+    guard: Guard,
 }
 
 impl MetricSink {
-    pub(crate) fn new(clock: Clock, node: NodeId) -> Self {
-        Self { clock, node }
+    pub(crate) fn new(clock: Clock, node: NodeId, guard: Guard) -> Self {
+        Self { clock, node, guard }
+    }
+
+    async fn of_nobody_erased(
+        &self,
+        tx: &Tx<System>,
+        mut points: Vec<(ProjectRef, Point)>,
+    ) -> Result<Vec<(ProjectRef, Point)>> {
+        let named: Vec<Named> = points.iter().map(|(_, point)| point.named()).collect();
+        let subjects = points.iter().zip(&named).map(|((project_ref, point), named)| RecordSubjects {
+            tenant: project_ref.tenant,
+            subjects: named.subjects(),
+            at: point.at(),
+        });
+        let subjects: Vec<RecordSubjects<'_>> = subjects.collect();
+        let mut erased = self.guard.erased(tx, self.clock.now(), &subjects).await?.into_iter();
+        points.retain(|_| !erased.next().unwrap_or_default());
+        Ok(points)
     }
 }
 
@@ -53,6 +72,7 @@ impl Sink for MetricSink {
             tx.get_many::<Entity>(&keys).await?.into_iter().map(|row| (row.tenant_id, row.id.0)).collect();
         let mut new: Vec<_> =
             new.into_iter().filter(|(key, _)| !old.contains(key)).map(|(_, value)| value).collect();
+        new = self.of_nobody_erased(tx, new).await?;
         new.sort_by_key(|(project_ref, point)| (project_ref.tenant, point.id));
         let now = self.clock.now();
         let mut sums = Rollup::default();

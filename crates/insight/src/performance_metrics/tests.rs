@@ -23,6 +23,7 @@ use crate::stats::Granularity;
 
 on_both![
     duplicates_are_counted_once,
+    values_of_somebody_erased_meanwhile_are_left_out,
     charts_add_up_all_nodes,
     values_are_filtered_by_tags,
     series_above_the_limit_are_rejected,
@@ -53,7 +54,7 @@ impl TestMetrics {
     }
 
     async fn drain(&self, node: u128, points: Vec<Point>) {
-        let sink = MetricSink::new(self.bed.clock.clone(), NodeId(Uuid::from_u128(node)));
+        let sink = MetricSink::new(self.bed.clock.clone(), NodeId(Uuid::from_u128(node)), self.bed.guard());
         let ProjectRef { tenant, project } = self.project_ref;
         let payload = Points { tenant, project, points }.encode().unwrap();
         let frame = Frame { kind: POINTS, key: [0; 16], position: Position(1), payload };
@@ -103,6 +104,31 @@ async fn duplicates_are_counted_once(database: Database) {
         [4.0],
         "values with different ids are distinct"
     );
+}
+
+async fn values_of_somebody_erased_meanwhile_are_left_out(database: Database) {
+    let metrics = TestMetrics::new(database).await;
+    let of = |tag: &str, value: &str| {
+        let tags = Tags::from([(tag.to_owned(), value.to_owned())]);
+        Point::new(
+            metrics.project_ref.project,
+            "load".to_owned(),
+            MetricKind::Gauge,
+            None,
+            tags,
+            1.0,
+            metrics.at,
+        )
+    };
+    let subject = json!({ "subject": { "type": "end_user", "id": "b-1" } });
+    let erasure = serde_json::from_value(subject).unwrap();
+    metrics.bed.identity.create_erasure(&metrics.bed.scope(), erasure).await.unwrap();
+    metrics.drain(1, vec![of("enduser.id", "b-1"), of("enduser.id", "b-2"), of("host", "b-1")]).await;
+    let left: HashSet<String> =
+        metrics.list(MetricFilter::default()).await.into_iter().map(|row| row.tags.to_string()).collect();
+    let expected = [r#"{"enduser.id":"b-2"}"#, r#"{"host":"b-1"}"#].map(str::to_owned);
+    assert_eq!(left, HashSet::from(expected));
+    assert_eq!(metrics.chart(json!({ "aggregate": "count" })).await[0].1, [2.0], "nor in the sums");
 }
 
 async fn charts_add_up_all_nodes(database: Database) {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{NodeId, Result};
 use loam_platform::error_logs::{self, ReportedError};
+use loam_platform::personal::Guard;
 use uuid::Uuid;
 
 use super::errors::errors;
@@ -194,7 +195,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes all rows and sums.
-    pub(super) async fn write(self, tx: &Tx<System>, node: NodeId) -> Result<()> {
+    pub(super) async fn write(self, tx: &Tx<System>, node: NodeId, guard: &Guard) -> Result<()> {
         let now = self.now;
         let mut trees: Vec<_> = self.trees.into_values().collect();
         trees.sort_unstable_by_key(|row| (row.tenant_id, row.id));
@@ -213,7 +214,7 @@ impl<'a> Batch<'a> {
         tx.bulk(record_functions::rows(shares)).await?;
         self.sums.endpoints.write(tx, node, now).await?;
         self.sums.functions.write(tx, node, now).await?;
-        error_logs::insert_reported(tx, node, self.raised).await
+        error_logs::insert_reported(tx, guard, now, node, self.raised).await
     }
 }
 

@@ -9,6 +9,7 @@ use loam_identity::projects::{self, service::MonitoringConfig};
 use loam_journal::Frame;
 use loam_kernel::{Clock, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
+use loam_platform::personal::Guard;
 use loam_platform::system_config::LiveConfig;
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -30,6 +31,7 @@ const UNPACK_AT_ONCE: i64 = 200_000;
 pub(crate) struct RecordSink {
     clock: Clock,
     node: NodeId,
+    guard: Guard,
     settings: LiveConfig<StorageSettings>,
     rules: LiveConfig<Limits>,
     names: Mutex<NameLimiter>,
@@ -39,10 +41,11 @@ impl RecordSink {
     pub(crate) fn new(
         clock: Clock,
         node: NodeId,
+        guard: Guard,
         settings: LiveConfig<StorageSettings>,
         rules: LiveConfig<Limits>,
     ) -> Self {
-        Self { clock, node, settings, rules, names: Mutex::default() }
+        Self { clock, node, guard, settings, rules, names: Mutex::default() }
     }
 
     /// Writes chunks with the records and statistics derived from them.
@@ -84,7 +87,7 @@ impl RecordSink {
             }
         }
         merge(tx, &mut batch, existing).await?;
-        batch.write(tx, self.node).await?;
+        batch.write(tx, self.node, &self.guard).await?;
         names.write(tx, now).await
     }
 }

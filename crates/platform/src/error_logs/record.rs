@@ -5,6 +5,7 @@ use loam_journal::Frame;
 use loam_kernel::{ErrorLogId, NodeId, Result, TenantId, hex, truncate_chars};
 use serde::{Deserialize, Serialize};
 
+use crate::personal::Named;
 use crate::records;
 use crate::stored_format::StoredFormat;
 
@@ -41,6 +42,17 @@ impl Record {
     pub(super) fn read(frame: &Frame) -> Result<Self> {
         let (_, body) = ERROR_LOG_FRAME.open(&frame.payload)?;
         ERROR_LOG_FRAME.decode(body)
+    }
+
+    /// Whom it names, in its texts and its context.
+    pub(super) fn named(&self) -> Named {
+        let mut named = Named::default();
+        named.add_text(&self.message);
+        self.trace.iter().for_each(|trace| named.add_text(trace));
+        if let Ok(context) = serde_json::from_str(&self.context) {
+            named.add_json(&context);
+        }
+        named
     }
 
     pub(super) fn created_at(&self) -> DateTime<Utc> {

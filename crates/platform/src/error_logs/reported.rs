@@ -13,6 +13,7 @@ use super::entity::{Column, Entity, Model};
 use super::fingerprint::fingerprint;
 use super::record::{Record, clean};
 use super::sink::{Link, groups, rows};
+use crate::personal::{Guard, Named, RecordSubjects};
 use crate::records;
 
 const MAX_KIND: usize = 200;
@@ -64,6 +65,16 @@ pub struct ReportedError {
     pub at: DateTime<Utc>,
 }
 
+impl ReportedError {
+    fn named(&self) -> Named {
+        let mut named = Named::default();
+        named.add_text(&self.message);
+        self.stack.iter().for_each(|stack| named.add_text(stack));
+        named.add_json(&self.context);
+        named
+    }
+}
+
 impl ErrorSource {
     fn of(row: &Model) -> Self {
         if row.context[REPORTED_BY] == LOG { Self::Log } else { Self::Span }
@@ -106,12 +117,39 @@ pub async fn of_record(tx: &Tx<Tenant>, trace_id: &str, record: Uuid) -> Result<
     of_trace.filter(Column::RecordId.eq(record)).order_by_asc(Column::Id).limit(MAX_PER_RECORD).all().await
 }
 
-/// Inserts errors in the drainer's transaction. Duplicates are counted once, also an error that a span and a log record of
-/// the same trace report.
-pub async fn insert_reported(tx: &Tx<System>, node: NodeId, errors: Vec<ReportedError>) -> Result<()> {
+/// The errors that name nobody who was erased after they happened.
+async fn of_nobody_erased(
+    tx: &Tx<System>,
+    guard: &Guard,
+    now: DateTime<Utc>,
+    mut errors: Vec<ReportedError>,
+) -> Result<Vec<ReportedError>> {
+    let named: Vec<Named> = errors.iter().map(ReportedError::named).collect();
+    let subjects = errors.iter().zip(&named).map(|(one, named)| RecordSubjects {
+        tenant: one.tenant,
+        subjects: named.subjects(),
+        at: one.at,
+    });
+    let mut erased = guard.erased(tx, now, &subjects.collect::<Vec<_>>()).await?.into_iter();
+    errors.retain(|_| !erased.next().unwrap_or_default());
+    Ok(errors)
+}
+
+/// Inserts errors in the drainer's transaction, except those that name somebody who was erased meanwhile. Duplicates are
+/// counted once, also an error that a span and a log record of the same trace report.
+pub async fn insert_reported(
+    tx: &Tx<System>,
+    guard: &Guard,
+    now: DateTime<Utc>,
+    node: NodeId,
+    errors: Vec<ReportedError>,
+) -> Result<()> {
+    if errors.is_empty() {
+        return Ok(());
+    }
     let mut seen = HashSet::new();
-    let errors: Vec<ReportedError> =
-        errors.into_iter().filter(|one| seen.insert((one.tenant, one.id))).collect();
+    let errors = errors.into_iter().filter(|one| seen.insert((one.tenant, one.id))).collect();
+    let errors = of_nobody_erased(tx, guard, now, errors).await?;
     if errors.is_empty() {
         return Ok(());
     }

@@ -6,16 +6,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use loam_db::{Bulk, Column, Fold, OnConflict, System, Tx};
 use loam_journal::Frame;
-use loam_kernel::{Result, TenantId};
+use loam_kernel::{Clock, Result, TenantId};
 use uuid::Uuid;
 
 use super::fingerprint::group_id;
 use super::record::Record;
 use crate::drain::Sink;
+use crate::personal::{Guard, Named, RecordSubjects};
 use crate::records::ERROR_LOG;
 
-/// Drains errors.
-pub struct ErrorLogSink;
+/// Drains errors, except those that name somebody who was erased meanwhile.
+pub struct ErrorLogSink(pub Guard, pub Clock);
 
 #[async_trait]
 impl Sink for ErrorLogSink {
@@ -29,6 +30,18 @@ impl Sink for ErrorLogSink {
 
     async fn write(&self, tx: &Tx<System>, frames: &[Frame]) -> Result<()> {
         let records: Vec<Record> = frames.iter().map(Record::read).collect::<Result<_>>()?;
+        let named: Vec<Named> = records.iter().map(Record::named).collect();
+        let subjects = records.iter().zip(&named).map(|(record, named)| RecordSubjects {
+            tenant: record.tenant,
+            subjects: named.subjects(),
+            at: record.created_at(),
+        });
+        let mut erased = self.0.erased(tx, self.1.now(), &subjects.collect::<Vec<_>>()).await?.into_iter();
+        let mut records = records;
+        records.retain(|_| !erased.next().unwrap_or_default());
+        if records.is_empty() {
+            return Ok(());
+        }
         tx.bulk(rows(&records, &vec![Link::default(); records.len()])).await?;
         tx.bulk(groups(&records)).await
     }

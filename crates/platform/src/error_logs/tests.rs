@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::entity::{Column, Entity, Model};
 use super::{ErrorLogs, ErrorSource, Report, ReportedError, group, insert_reported};
+use crate::personal::Subject;
 use crate::records::fixture::{ACME, Fixture};
 use crate::system_config::Level;
 
@@ -21,6 +22,7 @@ on_both![
     there_are_never_more_than_so_many_a_second,
     what_keeps_records_does_not_report_itself,
     what_an_application_tells_counts_once_however_often_it_is_told,
+    what_names_somebody_erased_is_not_kept,
 ];
 
 fn fields(value: Value) -> Map<String, Value> {
@@ -188,7 +190,7 @@ async fn what_an_application_tells_counts_once_however_often_it_is_told(database
         vec![reported(at, 1, "no card 12"), reported(at, 2, "no card 13"), reported(at, 1, "no card 12")];
     for _ in 0..3 {
         let tx = fixture.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
-        insert_reported(&tx, node, all.clone()).await.unwrap();
+        insert_reported(&tx, &fixture.guard, at, node, all.clone()).await.unwrap();
         tx.commit().await.unwrap();
     }
     let rows = rows(&fixture, ACME).await;
@@ -200,4 +202,33 @@ async fn what_an_application_tells_counts_once_however_often_it_is_told(database
     assert_eq!(row.context["password"], "[redacted]");
     let groups = groups(&fixture, ACME).await;
     assert_eq!(groups.iter().map(|group| group.count).collect::<Vec<_>>(), [2], "they are alike");
+}
+
+async fn what_names_somebody_erased_is_not_kept(database: Database) {
+    let fixture = Fixture::new(database).await;
+    fixture.erase(Subject::EndUser("b-1")).await;
+    fixture.erase(Subject::Name("bob.brown@example.com")).await;
+    let (at, node) = (fixture.records.clock().now(), NodeId(Uuid::from_u128(9)));
+    let of_end_user = |id: &str| json!({ "attributes": { "enduser.id": id } });
+    let all = vec![
+        ReportedError { context: of_end_user("b-1"), ..reported(at, 1, "no card") },
+        reported(at, 2, "no mailbox <bob.brown@example.com>"),
+        ReportedError { context: of_end_user("b-2"), ..reported(at, 3, "b-1 is no name here") },
+    ];
+    let tx = fixture.database.db.system_write(&Scope::system(TenantId::NIL, "test")).await.unwrap();
+    insert_reported(&tx, &fixture.guard, at, node, all).await.unwrap();
+    tx.commit().await.unwrap();
+    let kept = rows(&fixture, ACME).await;
+    assert_eq!(
+        kept.iter().map(|row| row.error_message.as_str()).collect::<Vec<_>>(),
+        ["b-1 is no name here"]
+    );
+    report(
+        &fixture,
+        [request("smtp_failed", "no mailbox bob.brown@example.com"), request("smtp_failed", "x")],
+    )
+    .await;
+    let kept = rows(&fixture, ACME).await;
+    assert_eq!(kept.iter().filter(|row| row.error_type == "smtp_failed").count(), 1);
+    assert_eq!(groups(&fixture, ACME).await.iter().map(|group| group.count).collect::<Vec<_>>(), [1, 1]);
 }

@@ -24,6 +24,8 @@ pub enum Subject<'a> {
     User(UserId),
     /// An end user of the application.
     EndUser(&'a str),
+    /// Somebody by another name: the one to log in with, an e-mail address.
+    Name(&'a str),
     /// A conversation, by its id as a text.
     Session(&'a str),
 }
@@ -67,6 +69,7 @@ impl Guard {
         let (kind, name) = match subject {
             Subject::User(id) => ("user", id.to_string()),
             Subject::EndUser(name) => ("end_user", name.to_owned()),
+            Subject::Name(name) => ("name", name.to_owned()),
             Subject::Session(id) => ("session", id.to_owned()),
         };
         self.0.digests(&[b"erased subjects", tenant.0.as_bytes(), kind.as_bytes(), name.as_bytes()])

@@ -8,6 +8,7 @@ mod end_user;
 pub mod erased;
 pub mod erasure;
 mod guard;
+mod named;
 mod query;
 mod recorded;
 mod requests;
@@ -17,6 +18,7 @@ mod stores;
 
 pub use end_user::end_user_key;
 pub use guard::{Guard, RecordSubjects, Subject, erased_tenants};
+pub use named::Named;
 pub use query::PersonQuery;
 pub use recorded::RecordedBetween;
 pub use requests::{DeletedRequests, delete_requests};

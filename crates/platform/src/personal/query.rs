@@ -119,6 +119,11 @@ impl PersonQuery {
         users.chain(end_users).chain(keys).map(|actor| actor.label()).collect()
     }
 
+    /// The same person by their names, without any id.
+    pub fn names_alone(&self) -> Self {
+        Self { end_users: self.end_users.clone(), names: self.names.clone(), ..Self::default() }
+    }
+
     /// Everything to look for, ready to look.
     pub fn mention(&self) -> Mention<'_> {
         let ids = self.users.iter().map(|id| id.0).chain(self.sessions.iter().map(|id| id.0)).collect();
@@ -162,24 +167,30 @@ impl Mention<'_> {
             Value::Number(number) => return self.in_field(field, &Value::String(number.to_string())),
             _ => return false,
         };
-        self.names.contains(&text) && FIELDS.contains(&field.to_ascii_lowercase().as_str())
+        self.names.contains(&text) && names_a_person(field)
     }
 
     fn has_id(&self, text: &str) -> bool {
-        let bytes = text.as_bytes();
-        if self.ids.is_empty() || bytes.len() < ID {
-            return false;
-        }
-        memchr::memchr_iter(b'-', bytes).any(|dash| {
-            let Some(from) = dash.checked_sub(8) else { return false };
-            let id = bytes.get(from..from + ID).and_then(|id| Uuid::try_parse_ascii(id).ok());
-            id.is_some_and(|id| self.ids.contains(&id))
-        })
+        !self.ids.is_empty() && ids_in(text).any(|id| self.ids.contains(&id))
     }
 }
 
+/// The ids in a text.
+pub(super) fn ids_in(text: &str) -> impl Iterator<Item = Uuid> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'-', bytes).filter_map(|dash| {
+        let from = dash.checked_sub(8)?;
+        Uuid::try_parse_ascii(bytes.get(from..from + ID)?).ok()
+    })
+}
+
+/// Whether a field's value is a person's name.
+pub(super) fn names_a_person(field: &str) -> bool {
+    FIELDS.iter().any(|name| name.eq_ignore_ascii_case(field))
+}
+
 /// Whether a name means nobody else wherever it stands.
-fn is_distinctive(name: &str) -> bool {
+pub(super) fn is_distinctive(name: &str) -> bool {
     name.len() >= DISTINCTIVE_LENGTH && !name.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use loam_jobs::entity as jobs;
-use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, Value as DbValue};
+use sea_orm::Value as DbValue;
+use sea_orm::sea_query::Expr;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::query::Mention;
 use super::{PersonQuery, PersonalDataStore, Rows};
 use crate::api_logs::entity as requests;
 use crate::api_logs::routes::ApiLogView;
@@ -29,6 +30,7 @@ pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
         Arc::new(DELIVERIES),
         Arc::new(QUARANTINE),
         Arc::new(JOBS),
+        Arc::new(JOB_ERRORS),
     ]
 }
 
@@ -94,20 +96,44 @@ const QUARANTINE: Rows<quarantine::Entity> = Rows::by_full_scan(
     |row: quarantine::Model| view(QuarantineView::from(row)),
 );
 
-/// Only finished jobs: a pending one of an erased person finds no data and completes.
-const JOBS: Rows<jobs::Entity> = Rows {
-    conditions: |_| vec![Condition::all().add(jobs::Column::FinishedAt.is_not_null())],
+const JOBS: Rows<jobs::Entity> = Rows::by_full_scan(
+    "jobs",
+    |row: &jobs::Model, who: &PersonQuery| {
+        if row.finished_at.is_some() {
+            return is_named_in_input(row, &who.mention()) || is_named_in_error(row, who);
+        }
+        // A pending job that only has the person's ids finds no data and completes; it may also be what deletes some.
+        is_named_in_input(row, &who.names_alone().mention())
+    },
+    |row: &jobs::Model| row.id.0,
+    job_view,
+);
+
+/// Jobs whose last attempt failed, with an error that names the person, and that are still to be done.
+const JOB_ERRORS: Rows<jobs::Entity> = Rows {
+    emptied: Some(|| vec![(jobs::Column::LastError, null())]),
     ..Rows::by_full_scan(
         "jobs",
-        |row: &jobs::Model, who: &PersonQuery| {
-            let mention = who.mention();
-            mention.in_json(&row.payload)
-                || [&row.last_error, &row.unique_key].into_iter().flatten().any(|text| mention.in_text(text))
-        },
+        |row: &jobs::Model, who: &PersonQuery| row.finished_at.is_none() && is_named_in_error(row, who),
         |row: &jobs::Model| row.id.0,
-        |row: jobs::Model| json!({ "id": row.id, "kind": row.kind, "payload": row.payload, "created_at": row.created_at }),
+        job_view,
     )
 };
+
+fn is_named_in_input(row: &jobs::Model, mention: &Mention<'_>) -> bool {
+    mention.in_json(&row.payload) || row.unique_key.as_deref().is_some_and(|key| mention.in_text(key))
+}
+
+fn is_named_in_error(row: &jobs::Model, who: &PersonQuery) -> bool {
+    row.last_error.as_deref().is_some_and(|error| who.matches_text(error))
+}
+
+fn job_view(row: jobs::Model) -> Value {
+    json!({
+        "id": row.id, "kind": row.kind, "payload": row.payload, "last_error": row.last_error,
+        "created_at": row.created_at,
+    })
+}
 
 pub(super) fn request_matches(row: &requests::Model, who: &PersonQuery) -> bool {
     // those of the person's own user are found by `REQUESTS_BY_USER`

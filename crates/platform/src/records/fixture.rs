@@ -6,6 +6,7 @@ use std::time::Duration;
 use loam_journal::{Config, DiskStorage, Journal};
 use loam_kernel::{Clock, Scope, TenantId};
 use loam_testkit::Database;
+use sea_orm::Set;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use crate::domain::Domain;
 use crate::drain::Drainer;
 use crate::error_logs::ErrorLogSink;
 use crate::notices::Notices;
+use crate::personal::{Guard, Subject, erased, erasure};
 use crate::system_config::{Change, Level, SystemConfig};
 
 pub(crate) const ACME: TenantId = TenantId(Uuid::from_u128(0xac));
@@ -26,6 +28,7 @@ pub(crate) struct Fixture {
     pub(crate) journal: Journal,
     pub(crate) records: Records,
     pub(crate) config: SystemConfig,
+    pub(crate) guard: Guard,
     /// Stopped at the end of the test.
     _draining: JoinSet<()>,
 }
@@ -59,13 +62,50 @@ impl Fixture {
         let config = SystemConfig::new(database.db.clone(), clock, Notices::default(), declared).unwrap();
         config.reload().await.unwrap();
         let keyring = crate::seal::Keyring::parse(&"A".repeat(43)).unwrap();
-        let logs = ApiLogSink(crate::personal::Guard::new(keyring), Clock::system());
-        let sinks: Vec<Arc<dyn crate::drain::Sink>> = vec![Arc::new(logs), Arc::new(ErrorLogSink)];
+        let guard = Guard::new(keyring);
+        let logs = ApiLogSink(guard.clone(), Clock::system());
+        let errors = ErrorLogSink(guard.clone(), Clock::system());
+        let sinks: Vec<Arc<dyn crate::drain::Sink>> = vec![Arc::new(logs), Arc::new(errors)];
         let drainer =
             Drainer::open(database.db.clone(), journal.clone(), Clock::system(), sinks).await.unwrap();
         let mut draining = JoinSet::new();
         draining.spawn(drainer.run(CancellationToken::new()));
-        Self { database, journal, records, config, _draining: draining }
+        Self { database, journal, records, config, guard, _draining: draining }
+    }
+
+    /// Remembers that somebody of the tenant is being erased.
+    pub(crate) async fn erase(&self, subject: Subject<'_>) {
+        let clock = self.records.clock();
+        let now = clock.now();
+        let tx = self.database.db.write(&Scope::system(ACME, "test")).await.unwrap();
+        let id: loam_kernel::ErasureId = clock.id();
+        let erasure = erasure::ActiveModel {
+            tenant_id: Set(ACME),
+            id: Set(id),
+            subject_type: Set(erasure::SubjectType::EndUser),
+            subject_digest: Set("sha256:00".to_owned()),
+            subject_id: Set(None),
+            searched: Set(None),
+            state: Set(erasure::ErasureState::Running),
+            actor: Set("command_line".to_owned()),
+            removed: Set(serde_json::json!({})),
+            receipt: Set(None),
+            guarded_until: Set(now + Guard::RETENTION),
+            completed_at: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+        };
+        tx.insert(erasure).await.unwrap();
+        let digest = erased::ActiveModel {
+            tenant_id: Set(ACME),
+            id: Set(clock.id()),
+            erasure_id: Set(id),
+            digest: Set(self.guard.digest(ACME, subject)),
+            before: Set(None),
+            created_at: Set(now),
+        };
+        tx.insert(digest).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// Sets a value, for the instance or for the tenant.

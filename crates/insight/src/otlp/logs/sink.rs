@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use loam_db::{System, Tx};
 use loam_journal::Frame;
-use loam_kernel::{NodeId, Result, TenantId};
+use loam_kernel::{Clock, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
 use loam_platform::error_logs::{self, ReportedError};
+use loam_platform::personal::Guard;
 
 use super::stored::decode;
 
@@ -21,12 +22,14 @@ pub(super) struct ErrorFrame {
 
 /// Drains errors of log records.
 pub(crate) struct ReportedErrorSink {
+    clock: Clock,
     node: NodeId,
+    guard: Guard,
 }
 
 impl ReportedErrorSink {
-    pub(crate) fn new(node: NodeId) -> Self {
-        Self { node }
+    pub(crate) fn new(clock: Clock, node: NodeId, guard: Guard) -> Self {
+        Self { clock, node, guard }
     }
 }
 
@@ -45,6 +48,6 @@ impl Sink for ReportedErrorSink {
         for frame in frames {
             errors.extend(decode(&frame.payload)?.errors);
         }
-        error_logs::insert_reported(tx, self.node, errors).await
+        error_logs::insert_reported(tx, &self.guard, self.clock.now(), self.node, errors).await
     }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::{Clock, NodeId, ProjectId, Scope, TenantId};
+use loam_platform::personal::Guard;
+use loam_platform::seal::Keyring;
 use loam_platform::system_config::LiveConfig;
 use uuid::Uuid;
 
@@ -146,7 +148,8 @@ fn settings(change: impl FnOnce(&mut StorageSettings)) -> LiveConfig<StorageSett
 }
 
 fn sink(clock: &Clock, node: u128, settings: LiveConfig<StorageSettings>) -> RecordSink {
-    RecordSink::new(clock.clone(), NodeId(Uuid::from_u128(node)), settings, LiveConfig::default())
+    let guard = Guard::new(Keyring::parse(&"A".repeat(43)).unwrap());
+    RecordSink::new(clock.clone(), NodeId(Uuid::from_u128(node)), guard, settings, LiveConfig::default())
 }
 
 /// Writes chunks as the drainer does: in one transaction.
