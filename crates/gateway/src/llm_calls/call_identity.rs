@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// Maximum difference between the starts, and the ends, of two spans of one call.
 const MAX_OFFSET: TimeDelta = TimeDelta::seconds(2);
+/// Maximum duration of a stream that is reported by two spans.
+const MAX_STREAM: TimeDelta = TimeDelta::hours(1);
+/// The prefix of the instrumentation scopes that report a streamed call twice.
+const REPORTS_STREAMS_TWICE: &str = "logfire";
 /// Maximum number of spans that are kept as the same call.
 const MAX_SPANS: usize = 32;
 /// Maximum number of calls with the same tokens that a call is compared with.
@@ -39,6 +43,7 @@ pub(super) struct CallIdentity {
 pub(super) fn resolve(calls: &mut [CallIdentity]) -> Vec<bool> {
     let mut counted = vec![true; calls.len()];
     drop_enclosing(calls, &mut counted);
+    drop_requests_of_streams(calls, &mut counted);
     drop_siblings(calls, &mut counted);
     counted
 }
@@ -67,6 +72,32 @@ fn drop_enclosing(calls: &mut [CallIdentity], counted: &mut [bool]) {
                 calls[inner].link(&spans);
                 pending.extend(spans);
             }
+        }
+    }
+}
+
+/// Logfire reports the request of a stream by a span, which knows neither tokens nor response, and its end by a span
+/// without a duration beside it: that one counts. Each end stands for one request, the last one before it.
+fn drop_requests_of_streams(calls: &mut [CallIdentity], counted: &mut [bool]) {
+    let mut by_parent: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, call) in calls.iter().enumerate().filter(|(index, _)| counted[*index]) {
+        if let Some(parent) = call.links.span_ids.first()
+            && call.is_request_of_stream()
+        {
+            by_parent.entry(parent.clone()).or_default().push(index);
+        }
+    }
+    for end in 0..calls.len() {
+        if !counted[end] || !calls[end].is_end_of_stream() {
+            continue;
+        }
+        let requests = calls[end].links.span_ids.first().and_then(|parent| by_parent.get(parent));
+        let requests = requests.into_iter().flatten().rev().take(MAX_COMPARED).copied();
+        let requests = requests.filter(|index| counted[*index] && calls[*index].began(&calls[end]));
+        if let Some(request) = requests.max_by_key(|index| calls[*index].end) {
+            counted[request] = false;
+            let request = calls[request].clone();
+            calls[end].absorb(request);
         }
     }
 }
@@ -136,6 +167,29 @@ impl CallIdentity {
         (self.start, self.end) != (other.start, other.end)
             && self.start >= other.start
             && self.end <= other.end
+    }
+
+    fn is_twice_reported(&self) -> bool {
+        self.links.scopes.iter().any(|scope| scope.starts_with(REPORTS_STREAMS_TWICE))
+    }
+
+    fn is_request_of_stream(&self) -> bool {
+        self.is_twice_reported()
+            && self.start != self.end
+            && self.tokens.is_none()
+            && self.response_id.is_none()
+    }
+
+    fn is_end_of_stream(&self) -> bool {
+        self.is_twice_reported() && self.start == self.end
+    }
+
+    /// Whether it can be the request of the stream that `end` is the end of.
+    fn began(&self, end: &Self) -> bool {
+        self.links.scopes.iter().any(|scope| end.links.scopes.contains(scope))
+            && same_model(&self.model, &end.model)
+            && self.end <= end.start
+            && end.start - self.end <= MAX_STREAM
     }
 
     /// Whether two instrumentations report the same model and tokens at the same time; of each, a call stands for at
@@ -270,6 +324,40 @@ mod tests {
             .map(|(scope, span)| of_scope(span, scope))
             .collect::<Vec<_>>();
         assert_eq!(counted(&mut parallel), ["a", "b"], "each stands for one span of each instrumentation");
+    }
+
+    #[test]
+    fn the_end_of_a_stream_counts_instead_of_its_request() {
+        let at = |span: &str, from: i64, to: i64| {
+            let mut call = of_scope(span, "logfire.openai");
+            call.links.span_ids = vec!["root".to_owned()];
+            (call.start, call.end) =
+                (call.start + TimeDelta::seconds(from), call.start + TimeDelta::seconds(to));
+            call
+        };
+        let request = |span: &str, from, to| CallIdentity { tokens: None, ..at(span, from, to) };
+        let both = || [request("request", 0, 1), at("end", 9, 9)];
+        let with = |change: fn(&mut [CallIdentity; 2])| {
+            let mut calls = both();
+            change(&mut calls);
+            counted(&mut calls).len()
+        };
+        assert_eq!(counted(&mut both()), ["end"]);
+        let [first, second] = both();
+        let mut reversed = [second, first];
+        assert_eq!(counted(&mut reversed), ["end"], "in any order");
+        assert_eq!(reversed[0].links.span_ids, ["root", "request"], "one that is sent again is recognised");
+        assert_eq!(with(|calls| calls[1].tokens = None), 1, "the stream may have no usage either");
+        assert_eq!(with(|calls| calls[0].tokens = Some((9, 4))), 2, "a call that was not streamed");
+        assert_eq!(with(|calls| calls[0].response_id = Some("r".to_owned())), 2);
+        assert_eq!(with(|calls| calls[0].model = "n".to_owned()), 2);
+        assert_eq!(with(|calls| calls[0].links.span_ids = vec!["other".to_owned()]), 2);
+        assert_eq!(with(|calls| calls[0].links.scopes = vec!["openai".to_owned()]), 2);
+        assert_eq!(with(|calls| calls[1].end += TimeDelta::seconds(1)), 2, "a call with a duration");
+        assert_eq!(with(|calls| calls[0].end += TimeDelta::seconds(9)), 2, "it began after that end");
+        let mut parallel =
+            [request("a", 0, 1), request("b", 0, 2), at("c", 5, 5), at("d", 7, 7), request("e", 8, 9)];
+        assert_eq!(counted(&mut parallel), ["c", "d", "e"], "each end stands for one request");
     }
 
     #[test]
