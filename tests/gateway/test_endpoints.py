@@ -107,6 +107,10 @@ def test_a_call_is_passed_through_and_counted_by_what_is_charged(api, names, thr
     assert counted(call) == COUNTED[operation]
     unit, quantity, tokens = COUNTED[operation]
     assert call["cost_usd"] == pytest.approx(quantity * 0.25 if unit else tokens / 1e6)
+    used = eventually(lambda: api.get("/api/v1/usage")["data"])
+    assert used[0]["quantities"] == ([{"unit": unit, "quantity": quantity}] if unit else [])
+    tagged_use = api.get("/api/v1/usage", group_by="tag")["data"]
+    assert tagged_use[0]["quantities"] == used[0]["quantities"]
     assert (call["end_user"], call["tags"], call["response_id"]) == ("anna", ["batch"], None)
     assert call["request_data"]["model"] == f"{names[0]}/m"
     eventually(lambda: [row["id"] for row in api.all("llm_calls", endpoint=call["endpoint"])] == [call["id"]])

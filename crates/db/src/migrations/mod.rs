@@ -22,6 +22,7 @@ mod m20261130_000014_call_identity;
 mod m20261130_000015_folded_email;
 mod m20261130_000016_managed_alert_rules;
 mod m20261130_000018_quantities;
+mod m20261130_000019_usage_quantities;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -56,5 +57,6 @@ steps![
     m20261130_000015_folded_email,
     m20261130_000016_managed_alert_rules,
     m20261130_000018_quantities,
+    m20261130_000019_usage_quantities,
     // new migrations go above this line
 ];

@@ -31,3 +31,4 @@ pub use reported_calls::{ReportedCall, insert_reported};
 pub use retention::{DeleteOldCalls, Deleted};
 pub use source::Source;
 pub use stored::{StoredCallState, StoredSource, StoredUsage};
+pub(crate) use view::{CallUnit, of_thousandths};

@@ -17,7 +17,7 @@ use crate::model_prices::Price;
 #[expect(dead_code, reason = "describes the text of `unit`")]
 #[derive(ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum CallUnit {
+pub(crate) enum CallUnit {
     /// Characters of a text that is spoken.
     Characters,
     /// Generated images.
@@ -129,7 +129,7 @@ impl LlmCallView {
 }
 
 /// A number from its thousandths: milliseconds from microseconds, a quantity from the stored one.
-fn of_thousandths(thousandths: i64) -> f64 {
+pub(crate) fn of_thousandths(thousandths: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
     let number = thousandths as f64 / 1000.0;
     number

@@ -120,6 +120,13 @@ pub struct Model {
     /// Tokens read from the provider's cache.
     #[sea_orm(comment = "prompt tokens read from the provider's cache")]
     pub cached_tokens: i64,
+    /// What else was used.
+    #[sea_orm(
+        column_type = "JsonBinary",
+        nullable,
+        comment = "thousandths of characters, images, seconds and searches, by unit; null: only tokens were counted"
+    )]
+    pub quantities: Option<Json>,
     /// Their cost.
     #[sea_orm(comment = "nano-dollars")]
     pub cost_nano_usd: i64,

@@ -2,6 +2,7 @@
 
 pub mod entity;
 mod latency;
+mod quantities;
 pub(crate) mod rollup;
 pub mod routes;
 pub mod service;

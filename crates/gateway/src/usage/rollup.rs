@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::entity::{Entity, Granularity, LabelKind, Model};
 use super::latency;
+use super::quantities::Quantities;
 use crate::llm_calls::Source;
 use crate::llm_calls::entity::{CacheUse, CallState, Model as LlmCall};
 use crate::llm_calls::record::Record;
@@ -47,6 +48,7 @@ struct Sums {
     completion_tokens: i64,
     total_tokens: i64,
     cached_tokens: i64,
+    quantities: Quantities,
     cost: i64,
     unsettled: i64,
     latency: Sketch,
@@ -160,6 +162,7 @@ impl Sums {
             self.total_tokens += to_i64(usage.total_tokens);
             self.cached_tokens += to_i64(usage.cached_tokens);
         }
+        self.quantities.add(record.quantity);
         self.cost += record.cost_nano_usd.unwrap_or(0);
         if let (CallState::Settled | CallState::Estimated, Some(latency)) = (record.state, record.latency_us)
         {
@@ -179,6 +182,7 @@ impl Sums {
         self.completion_tokens += other.completion_tokens * times;
         self.total_tokens += other.total_tokens * times;
         self.cached_tokens += other.cached_tokens * times;
+        self.quantities.merge(&other.quantities, times);
         self.cost += other.cost * times;
         self.unsettled += other.unsettled * times;
         self.latency.merge(&other.latency, times);
@@ -196,6 +200,7 @@ impl Sums {
             completion_tokens: row.completion_tokens,
             total_tokens: row.total_tokens,
             cached_tokens: row.cached_tokens,
+            quantities: Quantities::read(row.quantities.as_ref())?,
             cost: row.cost_nano_usd,
             unsettled: row.unsettled_nano_usd,
             latency: latency::decode(&row.latency)?,
@@ -346,6 +351,7 @@ fn bulk(rows: &[(Uuid, RollupKey, Sums)], now: DateTime<Utc>) -> Bulk {
         ("completion_tokens", int(|sums| sums.completion_tokens)),
         ("total_tokens", int(|sums| sums.total_tokens)),
         ("cached_tokens", int(|sums| sums.cached_tokens)),
+        ("quantities", Column::Json(rows.iter().map(|(_, _, sums)| sums.quantities.stored()).collect())),
         ("cost_nano_usd", int(|sums| sums.cost)),
         ("unsettled_nano_usd", int(|sums| sums.unsettled)),
         ("latency", Column::Bytes(latency)),

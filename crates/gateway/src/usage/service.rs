@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::entity::{Column, Entity, Granularity, LabelKind, Model};
 use super::latency;
+use super::quantities::{Quantities, UsageQuantity};
 use crate::Gateway;
 use crate::llm_calls::Source;
 use crate::model_prices::Price;
@@ -180,6 +181,8 @@ pub struct Usage {
     pub total_tokens: i64,
     /// Prompt tokens read from the provider's cache.
     pub cached_tokens: i64,
+    /// What was used of what isn't counted by tokens, by unit; calls since Loam counts it.
+    pub quantities: Vec<UsageQuantity>,
     /// US dollars.
     pub cost_usd: f64,
     /// US dollars reserved by orphaned calls: the provider may have charged them.
@@ -226,6 +229,7 @@ impl Group {
 #[derive(Default)]
 struct Sum {
     usage: Usage,
+    quantities: Quantities,
     cost: i64,
     unsettled: i64,
     latency: Sketch,
@@ -245,10 +249,10 @@ impl Sum {
             tag: group.tag.clone(),
             ..Usage::default()
         };
-        Self { usage, cost: 0, unsettled: 0, latency: Sketch::default() }
+        Self { usage, ..Self::default() }
     }
 
-    fn add(&mut self, row: &Model, latency: &Sketch) {
+    fn add(&mut self, row: &Model, quantities: &Quantities, latency: &Sketch) {
         let usage = &mut self.usage;
         usage.calls += row.calls;
         usage.refused += row.refused.unwrap_or_default();
@@ -260,6 +264,7 @@ impl Sum {
         usage.completion_tokens += row.completion_tokens;
         usage.total_tokens += row.total_tokens;
         usage.cached_tokens += row.cached_tokens;
+        self.quantities.merge(quantities, 1);
         self.cost += row.cost_nano_usd;
         self.unsettled += row.unsettled_nano_usd;
         self.latency.merge(latency, 1);
@@ -270,6 +275,7 @@ impl Sum {
         self.usage.latency_p50_ms = quantile(0.5);
         self.usage.latency_p95_ms = quantile(0.95);
         self.usage.latency_p99_ms = quantile(0.99);
+        self.usage.quantities = self.quantities.shown();
         self.usage.cost_usd = Price::to_usd(self.cost);
         self.usage.unsettled_usd = Price::to_usd(self.unsettled);
         self.usage
@@ -398,8 +404,9 @@ impl Gateway {
             for row in &rows {
                 let group = Group::of(row, by);
                 let latency = latency::decode(&row.latency)?;
-                groups.entry(group.clone()).or_insert_with(|| Sum::new(&group)).add(row, &latency);
-                total.add(row, &latency);
+                let used = Quantities::read(row.quantities.as_ref())?;
+                groups.entry(group.clone()).or_insert_with(|| Sum::new(&group)).add(row, &used, &latency);
+                total.add(row, &used, &latency);
             }
             if groups.len() > MAX_GROUPS {
                 let message = format!(

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 use loam_kernel::{Error, Result, Scope};
+use loam_providers::Unit;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::entity::Granularity;
+use super::quantities::Quantities;
 use super::service::{GroupBy, Usage, UsageQuery, YEARS};
 use crate::Gateway;
 use crate::llm_calls::Source;
@@ -52,7 +54,7 @@ impl Gateway {
 }
 
 /// The columns of the CSV form.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 23] = [
     "month",
     "project_id",
     "project_name",
@@ -72,6 +74,10 @@ const COLUMNS: [&str; 19] = [
     "total_tokens",
     "cost_usd",
     "unsettled_usd",
+    "characters",
+    "images",
+    "seconds",
+    "searches",
 ];
 
 impl Statement {
@@ -80,6 +86,7 @@ impl Statement {
         let mut text = COLUMNS.join(",") + "\r\n";
         for line in &self.lines {
             let id = |id: Option<String>| id.unwrap_or_default();
+            let used = |unit| Quantities::of(&line.quantities, unit).to_string();
             let cells = [
                 self.month.clone(),
                 id(line.project_id.flatten().map(|id| id.to_string())),
@@ -100,6 +107,10 @@ impl Statement {
                 line.total_tokens.to_string(),
                 format!("{:.9}", line.cost_usd),
                 format!("{:.9}", line.unsettled_usd),
+                used(Unit::Characters),
+                used(Unit::Images),
+                used(Unit::Seconds),
+                used(Unit::Searches),
             ];
             text.push_str(&cells.join(","));
             text.push_str("\r\n");

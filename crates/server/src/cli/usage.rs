@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 use loam_kernel::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::admin::TenantArg;
 use super::api::Backend;
@@ -53,13 +53,27 @@ const SUMS: [&str; 9] = [
     "latency_p95_ms",
 ];
 
+/// Makes a text of what was used besides tokens; returns the column, if a row has such a text.
+fn show_quantities(rows: &mut [Value]) -> Option<&'static str> {
+    let mut any = false;
+    for row in rows {
+        let used = row["quantities"].as_array().into_iter().flatten();
+        let used: Vec<String> = used
+            .map(|one| format!("{} {}", one["quantity"], one["unit"].as_str().unwrap_or_default()))
+            .collect();
+        any |= !used.is_empty();
+        row["quantities"] = used.join(", ").into();
+    }
+    any.then_some("quantities")
+}
+
 pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
         Command::Show { tenant, by, days, end_user, tag } => {
             let api = backend.api(&tenant).await?;
             let from = Clock::system().now() - chrono::TimeDelta::days(i64::from(days) - 1);
             let query = json!({ "from": from, "group_by": by, "end_user": end_user, "tag": tag });
-            let rows = api.all("/api/v1/usage", query).await?;
+            let mut rows = api.all("/api/v1/usage", query).await?;
             let mut fields: Vec<&str> = Vec::new();
             for word in by.split(',').map(str::trim).filter(|word| !word.is_empty()) {
                 match word {
@@ -70,6 +84,9 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
                 }
             }
             fields.extend(SUMS);
+            if !json {
+                fields.extend(show_quantities(&mut rows));
+            }
             output::rows(json, &rows, &fields)
         }
         Command::Statement { tenant, month, csv } => {
@@ -85,8 +102,9 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
             }
             let mut lines = statement["lines"].as_array_mut().map(std::mem::take).unwrap_or_default();
             lines.push(statement["total"].take());
-            let fields: Vec<&str> =
-                ["project_name", "api_key_name", "provider", "model"].into_iter().chain(SUMS).collect();
+            let quantities = show_quantities(&mut lines);
+            let fields = ["project_name", "api_key_name", "provider", "model"].into_iter().chain(SUMS);
+            let fields: Vec<&str> = fields.chain(quantities).collect();
             output::rows(false, &lines, &fields)
         }
     }
