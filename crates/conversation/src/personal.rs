@@ -190,7 +190,7 @@ impl PersonalDataStore for Turns {
         let shown = rows.into_iter().map(|row| {
             let (state, stream) = (row.state.name(), rendered_stream(&row));
             json!({
-                "id": row.id, "session_id": row.session_id, "state": state, "model": row.model, "input": row.input,
+                "id": row.id, "session_id": row.session_id, "state": state, "model": row.model, "input": row.input.0,
                 "stream": stream, "error": row.error, "created_at": row.created_at,
             })
         });

@@ -10,6 +10,7 @@ use sqlx::Row;
 
 use crate::connect::{Db, Dialect, Pools};
 use crate::error::from_sqlx;
+use crate::ordered_json::ORDERED_JSON;
 
 /// The columns that an entity says its table has.
 #[derive(Clone, Debug)]
@@ -71,9 +72,15 @@ impl ColumnShape {
     /// The column's type in a dialect's own words.
     pub fn sql_type(&self, dialect: Dialect) -> String {
         let mut sql = String::new();
+        let ordered_json = matches!(&self.kind, ColumnType::Custom(name) if name.to_string() == ORDERED_JSON);
+        let kind = match dialect {
+            Dialect::Sqlite if ordered_json => &ColumnType::JsonBinary,
+            Dialect::Postgres if ordered_json => &ColumnType::Text,
+            _ => &self.kind,
+        };
         match dialect {
-            Dialect::Sqlite => SqliteQueryBuilder.prepare_column_type(&self.kind, &mut sql),
-            Dialect::Postgres => PostgresQueryBuilder.prepare_column_type(&self.kind, &mut sql),
+            Dialect::Sqlite => SqliteQueryBuilder.prepare_column_type(kind, &mut sql),
+            Dialect::Postgres => PostgresQueryBuilder.prepare_column_type(kind, &mut sql),
         }
         if sql == "bool" { "boolean".to_owned() } else { sql }
     }

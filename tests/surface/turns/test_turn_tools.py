@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 from support.api import assert_error, eventually
@@ -44,6 +45,28 @@ def test_the_client_executes_tools_and_the_model_continues(chat, mock):
     [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
     assert (used["id"], used["status"]) == (open_use["id"], "succeeded")
     assert session.api.get(f"/api/v1/tool_calls/{used['id']}")["result"] == "21 °C"
+
+
+def test_schemas_reach_the_provider_in_the_order_in_which_they_were_sent(chat, mock):
+    """Models answer in the order of a schema's keys."""
+    mock.script(reply("first"), reply("second"))
+    schema = {
+        "type": "object",
+        "properties": {"zone": {"type": "string"}, "answer": {"type": "string"}, "b": {"type": "number", "description": "x"}},
+        "required": ["zone", "answer", "b"],
+        "additionalProperties": False,
+    }
+    answer = {"type": "json_schema", "json_schema": {"strict": True, "name": "answer", "schema": schema}}
+    session = chat()
+    tool = {"function": {"strict": True, "name": "lookup", "parameters": schema}}
+    session.api.call("PUT", f"{session.path}/tools", 200, json={"tools": [tool]})
+    session.set("response_format", answer)
+    session.ask("by the session's setting")
+    session.ask("by the turn's own", settings={"response_format": answer})
+    for request in mock.requests():
+        body = request["body"]
+        assert json.dumps(body["tools"][0]["function"]["parameters"]) == json.dumps(schema)
+        assert json.dumps(body["response_format"]) == json.dumps(answer)
 
 
 def test_a_failed_client_tool_is_recorded_and_reported_to_the_model(chat, mock):

@@ -128,7 +128,7 @@ impl Channels {
         let event = self.set_state(&tx, event, EventState::Pending, now).await?;
         let input_json = match (event.question.clone(), event.turn_id) {
             (Some(question), _) => Some(question),
-            (None, Some(turn)) => tx.get::<Turns>(turn).await?.map(|turn| turn.input),
+            (None, Some(turn)) => tx.get::<Turns>(turn).await?.map(|turn| turn.input.0),
             (None, None) => None,
         };
         let input = input_json.as_ref().map(Input::read).transpose()?;
@@ -189,7 +189,7 @@ impl Channels {
                 .get::<Turns>(turn)
                 .await?
                 .filter(|turn| turn.user_message_id.is_none() && turn.ended_at.is_some())
-                .map(|turn| turn.input),
+                .map(|turn| turn.input.0),
             (None, None) => None,
         };
         let mut updated = None;

@@ -86,7 +86,7 @@ pub(super) fn of_configs(rows: &[configs::Model]) -> Bulk {
         ("id", uuid(rows, |row| Some(row.id.0))),
         ("session_id", uuid(rows, |row| Some(row.session_id.0))),
         ("key", text(rows, |row| Some(row.key.clone()))),
-        ("value", json(rows, |row| Some(&row.value))),
+        ("value", text(rows, |row| Some(row.value.to_string()))),
         ("created_at", time(rows, |row| Some(row.created_at))),
         ("updated_at", time(rows, |row| Some(row.updated_at))),
     ];

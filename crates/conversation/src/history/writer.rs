@@ -125,7 +125,7 @@ impl<'a> Writer<'a> {
                 id: self.history.0.clock.id(),
                 session_id: id,
                 key,
-                value,
+                value: value.into(),
                 created_at: at,
                 updated_at: at,
             });

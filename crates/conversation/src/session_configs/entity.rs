@@ -1,5 +1,6 @@
 //! A setting of a session.
 
+use loam_db::OrderedJson;
 use loam_kernel::{ChatSessionId, SessionConfigId, TenantId};
 use sea_orm::entity::prelude::*;
 
@@ -20,8 +21,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", comment = "unique in the session")]
     pub key: String,
     /// Value.
-    #[sea_orm(column_type = "JsonBinary", comment = "value")]
-    pub value: Json,
+    #[sea_orm(comment = "value, JSON with its keys as they were sent")]
+    pub value: OrderedJson,
     /// When it was first set.
     pub created_at: DateTimeUtc,
     /// When it was changed; its version.

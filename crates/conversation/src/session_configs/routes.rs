@@ -34,7 +34,7 @@ impl From<Model> for SessionConfigView {
             id: row.id,
             session_id: row.session_id,
             key: row.key,
-            value: row.value,
+            value: row.value.0,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

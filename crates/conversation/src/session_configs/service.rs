@@ -69,7 +69,7 @@ impl SessionConfigs {
         let row = match old {
             Some(old) => {
                 let mut row = old.into_active_model();
-                row.value = Set(new.value);
+                row.value = Set(new.value.into());
                 self.0.changes.save(&tx, row).await?
             }
             None => {
@@ -81,7 +81,7 @@ impl SessionConfigs {
                     id: Set(self.0.clock.id()),
                     session_id: Set(session.id),
                     key: Set(key.to_owned()),
-                    value: Set(new.value),
+                    value: Set(new.value.into()),
                     created_at: Set(now),
                     updated_at: Set(now),
                 };
@@ -116,7 +116,7 @@ pub(crate) fn check_count(count: usize) -> Result<()> {
 pub(crate) async fn settings<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<BTreeMap<String, Value>> {
     let others = Column::Key.ne(tools::KEY);
     let rows = tx.find::<Entity>().filter(Column::SessionId.eq(session)).filter(others).all().await?;
-    Ok(rows.into_iter().map(|row| (row.key, row.value)).collect())
+    Ok(rows.into_iter().map(|row| (row.key, row.value.0)).collect())
 }
 
 async fn find<R>(tx: &Tx<R>, session: ChatSessionId, key: &str) -> Result<Option<Model>> {

@@ -132,7 +132,7 @@ async fn streams_of_old_turns_are_deleted(database: Database) {
                 turns::TurnState::RequiresAction
             },
             model: None,
-            input: json!({}),
+            input: json!({}).into(),
             events: Some(vec![1, 2, 3]),
             events_deleted_at: None,
             llm_call_id: None,

@@ -39,7 +39,7 @@ struct ToolListView {
 
 impl ToolListView {
     fn tagged(row: Setting) -> Tagged<Self> {
-        Tagged::new(row.updated_at, Self { tools: row.value })
+        Tagged::new(row.updated_at, Self { tools: row.value.0 })
     }
 }
 

@@ -32,7 +32,7 @@ async fn setting_locked<R>(tx: &Tx<R>, session: ChatSessionId) -> Result<Option<
 }
 
 fn read(row: Setting) -> Result<Vec<ToolDeclaration>> {
-    serde_json::from_value(row.value).map_err(Error::internal)
+    serde_json::from_value(row.value.0).map_err(Error::internal)
 }
 
 impl Tools {
@@ -65,7 +65,7 @@ impl Tools {
         let (row, action) = match old {
             Some(old) => {
                 let mut row = old.into_active_model();
-                row.value = Set(value);
+                row.value = Set(value.into());
                 (self.0.changes.save(&tx, row).await?, "update")
             }
             None => {
@@ -75,7 +75,7 @@ impl Tools {
                     id: Set(self.0.clock.id()),
                     session_id: Set(session.id),
                     key: Set(KEY.to_owned()),
-                    value: Set(value),
+                    value: Set(value.into()),
                     created_at: Set(now),
                     updated_at: Set(now),
                 };
@@ -110,5 +110,5 @@ pub(crate) fn masked(row: Setting) -> Setting {
     }
     // An unreadable value is not shown, because it may contain a secret.
     let tools: Vec<_> = read(row.clone()).unwrap_or_default().into_iter().map(secrets::mask).collect();
-    Setting { value: serde_json::to_value(tools).unwrap_or_default(), ..row }
+    Setting { value: serde_json::to_value(tools).unwrap_or_default().into(), ..row }
 }

@@ -1,5 +1,6 @@
 //! A turn.
 
+use loam_db::OrderedJson;
 use loam_kernel::{ChatSessionId, LlmCallId, MessageId, NodeId, TenantId, TurnId};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -60,8 +61,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable, comment = "route or `provider/model` that answers")]
     pub model: Option<String>,
     /// The client's request.
-    #[sea_orm(column_type = "JsonBinary", comment = "the client's request")]
-    pub input: Json,
+    #[sea_orm(comment = "the client's request, JSON with its keys as they were sent")]
+    pub input: OrderedJson,
     /// Events of its stream.
     #[sea_orm(column_type = "Blob", nullable, comment = "events of its stream, packed")]
     pub events: Option<Vec<u8>>,

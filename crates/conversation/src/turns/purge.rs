@@ -25,7 +25,7 @@ pub(crate) async fn purge_stream(tx: &Tx<Tenant>, id: TurnId, now: DateTime<Utc>
     input.metadata.clear();
     let mut row = turn.into_active_model();
     row.events = Set(Some(pack_events(&events)?));
-    row.input = Set(input.write()?);
+    row.input = Set(input.write()?.into());
     row.updated_at = Set(now);
     let _: Model = tx.update(row).await?;
     tx.delete::<part::Entity>().filter(part::Column::TurnId.eq(id)).exec().await?;

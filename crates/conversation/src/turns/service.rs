@@ -173,7 +173,7 @@ impl Turns {
             assistant_message_id: Set(None),
             state: Set(TurnState::Queued),
             model: Set(Some(model.clone())),
-            input: Set(new.input.write()?),
+            input: Set(new.input.write()?.into()),
             events: Set(None),
             events_deleted_at: Set(None),
             llm_call_id: Set(None),

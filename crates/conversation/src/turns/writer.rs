@@ -2,7 +2,7 @@
 //! events consistent.
 
 use chrono::{DateTime, Utc};
-use loam_db::Tx;
+use loam_db::{OrderedJson, Tx};
 use loam_kernel::{ChatSessionId, Clock, Error, LlmCallId, Result, TurnId};
 use sea_orm::{IntoActiveModel, Set};
 use serde_json::Value;
@@ -232,7 +232,7 @@ impl<'t, R> Writer<'t, R> {
 }
 
 /// The request without a question that is stored as a message.
-fn without_question(input: Option<Value>, is_message: bool) -> Value {
+fn without_question(input: Option<OrderedJson>, is_message: bool) -> OrderedJson {
     let mut input = input.unwrap_or_default();
     if is_message && let Some(fields) = input.as_object_mut() {
         fields.insert("content".to_owned(), Value::Null);

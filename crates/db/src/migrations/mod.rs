@@ -23,6 +23,7 @@ mod m20261130_000015_folded_email;
 mod m20261130_000016_managed_alert_rules;
 mod m20261130_000018_quantities;
 mod m20261130_000019_usage_quantities;
+mod m20261130_000020_ordered_json;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -58,5 +59,6 @@ steps![
     m20261130_000016_managed_alert_rules,
     m20261130_000018_quantities,
     m20261130_000019_usage_quantities,
+    m20261130_000020_ordered_json,
     // new migrations go above this line
 ];
