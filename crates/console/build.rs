@@ -36,6 +36,10 @@ fn main() -> io::Result<()> {
         writeln!(table, "    Asset {{ path: {path:?}, content: {content} }},").map_err(io::Error::other)?;
     }
     table.push_str("]\n");
+    println!("cargo::rustc-check-cfg=cfg(has_files)");
+    if !files.is_empty() {
+        println!("cargo::rustc-cfg=has_files");
+    }
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("Cargo sets OUT_DIR"))?;
     fs::write(Path::new(&out).join("assets.rs"), table)
 }

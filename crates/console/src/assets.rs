@@ -1,5 +1,7 @@
 //! The embedded files, and responses with them.
 
+#![cfg_attr(not(has_files), expect(dead_code, reason = "without files nothing is made of them"))]
+
 use std::fmt::Write as _;
 use std::io::Read;
 
