@@ -47,11 +47,14 @@ export function urlOf(path: string, params: PathParameters = {}, query: Record<s
   return text ? `${filled}?${text}` : filled
 }
 
+/** What belongs to the instance: operators lose it where they act in another tenant. */
+const OF_INSTANCE = /^\/api\/v1\/(tenants|signing_keys)\b/
+
 /** The headers of a request. */
-export function headersOf(method: Method, extra: Record<string, string> = {}): Headers {
+export function headersOf(method: Method, extra: Record<string, string> = {}, path = ''): Headers {
   const headers = new Headers(extra)
   if (method !== 'get' && credentials.csrfToken) headers.set('x-loam-csrf', credentials.csrfToken)
-  if (credentials.tenant) headers.set('x-loam-tenant', credentials.tenant)
+  if (credentials.tenant && !OF_INSTANCE.test(path)) headers.set('x-loam-tenant', credentials.tenant)
   return headers
 }
 
@@ -99,7 +102,7 @@ export async function request<M extends Method, P extends PathOf<M>>(
   path: P,
   parts: RequestParts<P, M> = {},
 ): Promise<ResultOf<P, M>> {
-  const headers = headersOf(method)
+  const headers = headersOf(method, {}, path)
   if (parts.body !== undefined) headers.set('content-type', 'application/json')
   if (parts.ifMatch) headers.set('if-match', parts.ifMatch)
   if (parts.idempotencyKey) headers.set('idempotency-key', parts.idempotencyKey)

@@ -2,6 +2,7 @@ import { useId, useState } from 'react'
 import { valueAt, type Field } from './field'
 import styles from './form.module.css'
 import { useFormMessages } from './messages'
+import { SecretsInput } from './SecretsInput'
 
 interface FieldInputProps {
   field: Field
@@ -65,6 +66,8 @@ function Control({ field, value, existing, onChange, common }: ControlProps) {
       return <textarea {...common} className={styles.input} rows={4} value={text} placeholder={field.placeholder} onChange={(event) => onChange(event.target.value)} />
     case 'texts':
       return <Texts {...common} value={value} placeholder={field.placeholder ?? t.onePerLine} onChange={onChange} />
+    case 'secrets':
+      return <SecretsInput {...common} value={value} onChange={onChange} />
     case 'json':
       return <Json {...common} value={value} onChange={onChange} />
     case 'number':

@@ -1,13 +1,12 @@
-import { type FormEvent, type ReactNode, useId, useState } from 'react'
-import { ApiError } from '@/api/request'
+import type { ReactNode } from 'react'
 import { Button } from '@/ui/Button'
 import { Dialog } from '@/ui/Dialog'
 import { ErrorMessage } from '@/ui/Feedback'
 import { useUiMessages } from '@/ui/messages'
 import { FieldInput } from './FieldInput'
-import { bodyOf, type Field, initialValues, type Values } from './field'
+import type { Field, Values } from './field'
 import styles from './form.module.css'
-import { useFormMessages } from './messages'
+import { useForm } from './useForm'
 
 interface FormDialogProps {
   title: string
@@ -26,35 +25,9 @@ interface FormDialogProps {
 }
 
 /** A form in a window. An error of the API that names a field stands at the field. */
-export function FormDialog({ title, description, fields: given, existing, action, onClose, onSubmit, children, size }: FormDialogProps) {
+export function FormDialog({ title, description, fields, existing, action, onClose, onSubmit, children, size }: FormDialogProps) {
   const ui = useUiMessages()
-  const t = useFormMessages()
-  const id = useId()
-  const fieldsOf = (values: Values) => (typeof given === 'function' ? given(values) : given)
-  const [values, setValues] = useState<Values>(() => initialValues(fieldsOf(existing ? (existing as Values) : {}), existing))
-  const [error, setError] = useState<ApiError | null>(null)
-  const [isBusy, setBusy] = useState(false)
-  const fields = fieldsOf(values)
-  const misplaced = error && !fields.some((field) => errorAt(error, field)) ? error : null
-
-  async function submit(event: FormEvent) {
-    event.preventDefault()
-    event.stopPropagation()
-    setError(null)
-    const body = bodyOf(fields, { ...initialValues(fields, existing), ...values }, existing)
-    if (existing && Object.keys(body).length === 0) return onClose()
-    setBusy(true)
-    try {
-      await onSubmit(body)
-      onClose()
-    } catch (cause) {
-      const api = cause instanceof ApiError ? cause : new ApiError(0, 'failed', String(cause), null, null)
-      setError(api.status === 412 ? new ApiError(412, api.code, t.changedMeanwhile, null, api.requestId) : api)
-    } finally {
-      setBusy(false)
-    }
-  }
-
+  const form = useForm({ fields, existing, onSubmit, onDone: onClose })
   return (
     <Dialog
       title={title}
@@ -65,31 +38,26 @@ export function FormDialog({ title, description, fields: given, existing, action
       actions={
         <>
           <Button onClick={onClose}>{ui.cancel}</Button>
-          <Button look="primary" type="submit" form={id} isBusy={isBusy}>
+          <Button look="primary" type="submit" form={form.id} isBusy={form.isBusy}>
             {action ?? (existing ? ui.save : ui.create)}
           </Button>
         </>
       }
     >
-      <form id={id} className={styles.form} onSubmit={submit}>
-        {fields.map((field) => (
+      <form id={form.id} className={styles.form} onSubmit={form.submit}>
+        {form.fields.map((field) => (
           <FieldInput
             key={field.name}
             field={field}
             existing={existing}
-            value={field.name in values ? values[field.name] : initialValues([field], existing)[field.name]}
-            error={error ? errorAt(error, field) : undefined}
-            onChange={(value) => setValues((previous) => ({ ...previous, [field.name]: value }))}
+            value={form.valueOf(field)}
+            error={form.errorOf(field)}
+            onChange={(value) => form.setValue(field.name, value)}
           />
         ))}
         {children}
-        {misplaced && <ErrorMessage error={misplaced} />}
+        {form.error && <ErrorMessage error={form.error} />}
       </form>
     </Dialog>
   )
-}
-
-function errorAt(error: ApiError, field: Field): string | undefined {
-  const isHere = error.param === field.name || error.param?.startsWith(`${field.name}.`) || error.param?.startsWith(`${field.name}[`)
-  return isHere ? error.message : undefined
 }

@@ -6,7 +6,7 @@ export interface Field {
   label: string
   /** What to write, in a sentence. */
   help?: ReactNode
-  kind?: 'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'choices' | 'secret' | 'texts' | 'json' | 'time' | 'email' | 'password'
+  kind?: 'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'choices' | 'secret' | 'secrets' | 'texts' | 'json' | 'time' | 'email' | 'password'
   /** The values of `choice` and `choices`. */
   options?: { value: string; label: string }[]
   isRequired?: boolean
@@ -88,6 +88,7 @@ export function fieldsOfSchema(schema: object, prefix = ''): Field[] {
     if (property.enum) return { ...field, kind: 'choice', options: property.enum.map((value) => ({ value, label: value })) }
     if (type === 'boolean') return { ...field, kind: 'boolean' }
     if (type === 'integer' || type === 'number') return { ...field, kind: 'number', step: type === 'integer' ? 1 : undefined }
+    if (type === 'array' && property.items?.writeOnly) return { ...field, kind: 'secrets' }
     if (type === 'array' && property.items?.type === 'string') return { ...field, kind: 'texts' }
     if (type === 'array' || type === 'object') return { ...field, kind: 'json' }
     return { ...field, kind: 'text' }

@@ -1,0 +1,74 @@
+import { type FormEvent, useId, useState } from 'react'
+import { ApiError } from '@/api/request'
+import { bodyOf, type Field, initialValues, type Values } from './field'
+import { useFormMessages } from './messages'
+
+interface FormOptions {
+  /** The fields, which may depend on the values so far. */
+  fields: Field[] | ((values: Values) => Field[])
+  /** What is changed; without it the form is for something new. */
+  existing?: object
+  /** Sends the body: only what has changed, of what exists. */
+  onSubmit: (body: Record<string, unknown>) => Promise<unknown>
+  /** Called when it was sent, or nothing had changed. */
+  onDone?: () => void
+}
+
+export interface Form {
+  id: string
+  fields: Field[]
+  values: Values
+  valueOf: (field: Field) => unknown
+  setValue: (name: string, value: unknown) => void
+  errorOf: (field: Field) => string | undefined
+  /** The error, if it names none of the fields. */
+  error: ApiError | null
+  isBusy: boolean
+  submit: (event: FormEvent) => Promise<void>
+}
+
+/** The state of a form. An error of the API that names a field belongs to the field. */
+export function useForm({ fields: given, existing, onSubmit, onDone }: FormOptions): Form {
+  const t = useFormMessages()
+  const id = useId()
+  const fieldsOf = (values: Values) => (typeof given === 'function' ? given(values) : given)
+  const [values, setValues] = useState<Values>(() => initialValues(fieldsOf(existing ? (existing as Values) : {}), existing))
+  const [error, setError] = useState<ApiError | null>(null)
+  const [isBusy, setBusy] = useState(false)
+  const fields = fieldsOf(values)
+
+  async function submit(event: FormEvent) {
+    event.preventDefault()
+    event.stopPropagation()
+    setError(null)
+    const body = bodyOf(fields, { ...initialValues(fields, existing), ...values }, existing)
+    if (existing && Object.keys(body).length === 0) return onDone?.()
+    setBusy(true)
+    try {
+      await onSubmit(body)
+      onDone?.()
+    } catch (cause) {
+      const api = cause instanceof ApiError ? cause : new ApiError(0, 'failed', String(cause), null, null)
+      setError(api.status === 412 ? new ApiError(412, api.code, t.changedMeanwhile, null, api.requestId) : api)
+    } finally {
+      setBusy(false)
+    }
+  }
+
+  return {
+    id,
+    fields,
+    values,
+    valueOf: (field) => (field.name in values ? values[field.name] : initialValues([field], existing)[field.name]),
+    setValue: (name, value) => setValues((previous) => ({ ...previous, [name]: value })),
+    errorOf: (field) => (error ? errorAt(error, field) : undefined),
+    error: error && !fields.some((field) => errorAt(error, field)) ? error : null,
+    isBusy,
+    submit,
+  }
+}
+
+function errorAt(error: ApiError, field: Field): string | undefined {
+  const isHere = error.param === field.name || error.param?.startsWith(`${field.name}.`) || error.param?.startsWith(`${field.name}[`)
+  return isHere ? error.message : undefined
+}
