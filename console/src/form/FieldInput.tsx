@@ -17,7 +17,9 @@ interface FieldInputProps {
 export function FieldInput({ field, value, error, existing, onChange }: FieldInputProps) {
   const id = useId()
   const described = [field.help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(' ') || undefined
-  const common = { id, required: field.isRequired, 'aria-invalid': error ? true : undefined, 'aria-describedby': described }
+  // A secret that is set needn't be written again.
+  const isRequired = field.isRequired && !(field.kind === 'secret' && valueAt(existing, field.name))
+  const common = { id, required: isRequired, 'aria-invalid': error ? true : undefined, 'aria-describedby': described }
   const isCheck = field.kind === 'boolean'
   return (
     <div className={styles.field}>
@@ -31,7 +33,7 @@ export function FieldInput({ field, value, error, existing, onChange }: FieldInp
         <>
           <label htmlFor={id} className={styles.label}>
             {field.label}
-            {field.isRequired && <span aria-hidden> *</span>}
+            {isRequired && <span aria-hidden> *</span>}
           </label>
           <Control field={field} value={value} existing={existing} onChange={onChange} common={common} />
         </>
@@ -88,6 +90,7 @@ function Control({ field, value, existing, onChange, common }: ControlProps) {
       return (
         <select {...common} className={styles.input} value={text} onChange={(event) => onChange(event.target.value || undefined)}>
           {(!field.isRequired || !text) && <option value="">{t.notSet}</option>}
+          {text && !field.options?.some((option) => option.value === text) && <option value={text}>{text}</option>}
           {field.options?.map((option) => (
             <option key={option.value} value={option.value}>
               {option.label}

@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useState } from 'react'
+import { type FormEvent, useEffect, useId, useState } from 'react'
 import { ApiError } from '@/api/request'
 import { bodyOf, type Field, initialValues, type Values } from './field'
 import { useFormMessages } from './messages'
@@ -36,12 +36,22 @@ export function useForm({ fields: given, existing, onSubmit, onDone }: FormOptio
   const [error, setError] = useState<ApiError | null>(null)
   const [isBusy, setBusy] = useState(false)
   const fields = fieldsOf(values)
+  useEffect(() => {
+    if (error) document.getElementById(id)?.querySelector<HTMLElement>('[aria-invalid]')?.focus()
+  }, [error, id])
+
+  function valueOf(field: Field): unknown {
+    const value = field.name in values ? values[field.name] : initialValues([field], existing)[field.name]
+    // The options may depend on other values: what they no longer offer isn't chosen.
+    const isGone = !existing && field.kind === 'choice' && !field.options?.some((option) => option.value === value)
+    return isGone ? undefined : value
+  }
 
   async function submit(event: FormEvent) {
     event.preventDefault()
     event.stopPropagation()
     setError(null)
-    const body = bodyOf(fields, { ...initialValues(fields, existing), ...values }, existing)
+    const body = bodyOf(fields, Object.fromEntries(fields.map((field) => [field.name, valueOf(field)])), existing)
     if (existing && Object.keys(body).length === 0) return onDone?.()
     setBusy(true)
     try {
@@ -59,7 +69,7 @@ export function useForm({ fields: given, existing, onSubmit, onDone }: FormOptio
     id,
     fields,
     values,
-    valueOf: (field) => (field.name in values ? values[field.name] : initialValues([field], existing)[field.name]),
+    valueOf,
     setValue: (name, value) => setValues((previous) => ({ ...previous, [name]: value })),
     errorOf: (field) => (error ? errorAt(error, field) : undefined),
     error: error && !fields.some((field) => errorAt(error, field)) ? error : null,

@@ -1,0 +1,2 @@
+export { ProviderForm } from './ProviderForm'
+export { ProviderTest } from './ProviderTest'
