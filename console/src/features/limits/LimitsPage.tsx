@@ -87,7 +87,7 @@ export default function LimitsPage() {
           )
         }
         empty={
-          <Empty title={t.empty} command="loam limit set --api-key ID --budget-per-day 5">
+          <Empty title={t.empty} command="loam limit create --for api_key --id ID --budget-per-day 5">
             {t.emptyHint}
           </Empty>
         }
