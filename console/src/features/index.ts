@@ -2,12 +2,17 @@ import type { Feature } from '@/feature'
 import { calls } from './calls'
 import { keys } from './keys'
 import { limits } from './limits'
+import { loginSessions } from './login-sessions'
 import { prices } from './prices'
+import { projects } from './projects'
 import { providers } from './providers'
 import { roles } from './roles'
 import { routes } from './routes'
+import { signingKeys } from './signing-keys'
+import { tenants } from './tenants'
+import { tokenIssuers } from './token-issuers'
 import { usage } from './usage'
 import { users } from './users'
 
 /** Every slice of the console. */
-export const features: Feature[] = [usage, calls, providers, routes, prices, limits, users, roles, keys]
+export const features: Feature[] = [usage, calls, providers, routes, prices, limits, users, roles, keys, projects, tokenIssuers, loginSessions, tenants, signingKeys]
