@@ -38,17 +38,14 @@ export function TargetEditor({ rows, onChange, aliases, error }: TargetEditorPro
     onChange(moved(rows, from, to))
     setAnnounced(t.movedTo(labelOf(row), to + 1))
   }
-  /** The row follows the pointer: it takes the place of the row whose middle the pointer has passed. */
+  /** The row follows the pointer: it takes the place of the row whose handle the pointer has reached. */
   function drag(event: PointerEvent) {
     if (dragged === null || !list.current) return
     const from = rows.findIndex((row) => row.key === dragged)
-    const middles = [...list.current.children].map((child) => {
-      const box = child.getBoundingClientRect()
-      return box.top + box.height / 2
-    })
+    const handles = [...list.current.querySelectorAll('[data-handle]')].map((handle) => handle.getBoundingClientRect())
     let to = from
-    while (to > 0 && event.clientY < (middles[to - 1] ?? 0)) to -= 1
-    while (to < rows.length - 1 && event.clientY > (middles[to + 1] ?? Infinity)) to += 1
+    while (to > 0 && event.clientY < (handles[to - 1]?.bottom ?? 0)) to -= 1
+    while (to < rows.length - 1 && event.clientY > (handles[to + 1]?.top ?? Infinity)) to += 1
     move(from, to)
   }
   function key(event: KeyboardEvent, index: number) {
@@ -73,6 +70,7 @@ export function TargetEditor({ rows, onChange, aliases, error }: TargetEditorPro
                 <button
                   type="button"
                   className={styles.handle}
+                  data-handle
                   aria-label={t.drag(name)}
                   onKeyDown={(event) => key(event, index)}
                   onPointerDown={(event) => {
