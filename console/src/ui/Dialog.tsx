@@ -1,6 +1,6 @@
 import { Dialog as Base } from '@base-ui/react/dialog'
 import { X } from 'lucide-react'
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useRef, useState } from 'react'
 import type { ApiError } from '@/api/request'
 import { Button, IconButton } from './Button'
 import { classes } from './classes'
@@ -23,11 +23,14 @@ interface DialogProps {
 /** A window above the page, which keeps the focus until it closes. */
 export function Dialog({ title, description, isOpen, onClose, children, actions, size = 'normal' }: DialogProps) {
   const t = useUiMessages()
+  const popup = useRef<HTMLDivElement>(null)
+  /** The first field; of a question the first answer, which undoes nothing. */
+  const first = () => popup.current?.querySelector<HTMLElement>('input:not([disabled]), select, textarea') ?? popup.current?.querySelector<HTMLElement>(`.${styles.actions} button`) ?? true
   return (
     <Base.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
       <Base.Portal>
         <Base.Backdrop className={styles.backdrop} />
-        <Base.Popup className={classes(styles.popup, styles[size])}>
+        <Base.Popup ref={popup} initialFocus={first} className={classes(styles.popup, styles[size])}>
           <div className={styles.head}>
             <Base.Title className={styles.title}>{title}</Base.Title>
             <IconButton label={t.close} icon={<X size={18} />} onClick={onClose} />
