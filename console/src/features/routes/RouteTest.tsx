@@ -40,8 +40,8 @@ export function RouteTest({ alias, onClose }: { alias: string; onClose: () => vo
   const [message, setMessage] = useState('Say hello in one sentence.')
   const test = useMutation<Answer, ApiError>({ mutationFn: () => ask(alias, message) })
   const requestId = test.data?.requestId ?? test.error?.requestId ?? null
-  // The call appears in the ledger a moment after its answer.
-  const calls = useRead('/api/v1/llm_calls', { query: { request_id: requestId ?? '' } }, { enabled: requestId !== null && can('llm_calls:read'), refresh: (found) => !found?.data.length && REFRESH_MS })
+  // The call is settled in the ledger a moment after its answer.
+  const calls = useRead('/api/v1/llm_calls', { query: { request_id: requestId ?? '' } }, { enabled: requestId !== null && can('llm_calls:read'), refresh: (found) => (found?.data[0]?.state ?? 'open') === 'open' && REFRESH_MS })
   const call = requestId ? calls.data?.data[0] : undefined
   return (
     <Dialog title={t.testTitle(alias)} description={t.testHint} isOpen onClose={onClose}>
@@ -61,10 +61,10 @@ export function RouteTest({ alias, onClose }: { alias: string; onClose: () => vo
         <div className={formStyles.form} aria-live="polite">
           {test.error && <ErrorMessage error={test.error} />}
           {test.data && <CodeBlock code={test.data.text} label={t.answer} />}
-          {call && (
+          {call && call.state !== 'open' && (
             <Facts
               facts={[
-                [t.answeredBy, `${call.provider}/${call.model}`],
+                [t.answeredBy, test.data && `${call.provider}/${call.model}`],
                 [t.latency, f.duration(call.latency_ms)],
                 [t.attempts, call.attempts.map((attempt) => `${attempt.target} ${attempt.error ?? attempt.status ?? ''}`).join(' → ')],
                 [t.theCall, <Link to={`/calls/${call.id}`}>…{call.id.slice(-8)}</Link>],
