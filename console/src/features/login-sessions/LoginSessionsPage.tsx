@@ -37,7 +37,7 @@ export default function LoginSessionsPage() {
   const name = (session: LoginSession) => users.nameOf(session.user_id)
   const columns: Column<LoginSession>[] = [
     { id: 'user', header: w.user, cell: (session) => (can('users:read') ? <Link to={`/users/${session.user_id}`}>{name(session)}</Link> : name(session)), value: name },
-    { id: 'state', header: w.state, cell: (session) => <><Badge tone={TONES[stateOf(session)]}>{t.states[stateOf(session)]}</Badge> {session.id === own.session_id && <Badge tone="info">{t.yours}</Badge>}</>, value: stateOf },
+    { id: 'state', header: w.state, cell: (session) => <span><Badge tone={TONES[stateOf(session)]}>{t.states[stateOf(session)]}</Badge> {session.id === own.session_id && <Badge tone="info">{t.yours}</Badge>}</span>, value: stateOf },
     { id: 'browser', header: t.browser, cell: (session) => <span title={session.user_agent ?? undefined}>{browserOf(session.user_agent)}</span>, value: (session) => session.user_agent },
     { id: 'address', header: t.address, cell: (session) => <code>{session.ip_address}</code>, value: (session) => session.ip_address },
     { id: 'lastSeen', header: t.lastSeen, cell: (session) => <Time at={session.last_seen_at} />, value: (session) => session.last_seen_at },

@@ -54,7 +54,7 @@ export default function TenantsPage() {
     { name: 'metadata', label: t.metadata, kind: 'json' },
   ]
   const columns: Column<Tenant>[] = [
-    { id: 'name', header: w.name, cell: (each) => <>{each.name} {each.slug === current && <Badge tone="info">{t.current}</Badge>}</>, value: (each) => each.name },
+    { id: 'name', header: w.name, cell: (each) => <span>{each.name} {each.slug === current && <Badge tone="info">{t.current}</Badge>}</span>, value: (each) => each.name },
     { id: 'slug', header: t.slug, cell: (each) => <code>{each.slug}</code>, value: (each) => each.slug },
     { id: 'status', header: w.state, cell: (each) => <Badge tone={TONES[each.status]}>{t.statuses[each.status]}</Badge>, value: (each) => each.status },
     { id: 'plan', header: t.plan, cell: (each) => each.plan ?? '', value: (each) => each.plan },
