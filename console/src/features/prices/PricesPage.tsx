@@ -43,7 +43,7 @@ export default function PricesPage() {
     amount('per_unit', t.perUnit, t.perUnitHelp),
   ]
   const subject: Field[] = [
-    providers.options.length > 0 ? { name: 'provider', label: t.provider, kind: 'choice', options: providers.options, isRequired: true } : { name: 'provider', label: t.provider, isRequired: true },
+    can('ai_providers:read') ? { name: 'provider', label: t.provider, kind: 'choice', options: providers.options, isRequired: true } : { name: 'provider', label: t.provider, isRequired: true },
     { name: 'model', label: t.model, help: t.modelHelp, isRequired: true, placeholder: 'gpt-4o-mini' },
   ]
   const orInput = (value: number | null) => (value === null ? t.likeInput : f.money(value))
