@@ -49,9 +49,14 @@ export function useChange<M extends Exclude<Method, 'get'>, P extends PathOf<M>>
   const client = useQueryClient()
   return useMutation({
     mutationFn: (sent: Sent<P, M>) => request(method, path, sent as RequestParts<P, M>),
-    onSuccess: () =>
-      client.invalidateQueries({
-        predicate: ({ queryKey }) => invalidates.some((prefix) => String(queryKey[0]).startsWith(prefix)),
-      }),
+    onSuccess: async (_, sent) => {
+      const isConcerned = (queryKey: QueryKey) => invalidates.some((prefix) => String(queryKey[0]).startsWith(prefix))
+      // What was deleted isn't read again while it is still on the page.
+      const isGone = (queryKey: QueryKey) => method === 'delete' && sent.params?.id !== undefined && (queryKey[1] as PathParameters | undefined)?.id === sent.params.id
+      await Promise.all([
+        client.invalidateQueries({ predicate: ({ queryKey }) => isConcerned(queryKey) && !isGone(queryKey) }),
+        client.invalidateQueries({ predicate: ({ queryKey }) => isConcerned(queryKey) && isGone(queryKey), refetchType: 'none' }),
+      ])
+    },
   })
 }
