@@ -22,8 +22,6 @@ export const useMessages = defineMessages(
     expiresHelp: 'Empty: never.',
     origins: 'Allowed origins',
     originsHelp: 'Web pages that may use it, such as https://app.example.com, or *. Empty: those of the instance. Requests that come from no page aren’t affected.',
-    ofUser: 'Keys of a user',
-    ofProject: 'Keys of a project',
     states: { valid: 'valid', expired: 'expired', revoked: 'revoked' },
     revoked: 'Revoked',
     shown: (name: string) => `Key ${name}`,
@@ -36,7 +34,6 @@ export const useMessages = defineMessages(
     takeOverHint: 'You become its creator: it then depends on your permissions, and goes on when its present creator leaves.',
     tookOver: (name: string) => `You are now the creator of key ${name}`,
     calls: 'Its calls',
-    limit: 'Limits',
     details: 'Details',
   },
   {
@@ -60,8 +57,6 @@ export const useMessages = defineMessages(
     expiresHelp: '留空则永不过期。',
     origins: '允许的来源',
     originsHelp: '可以使用它的网页来源，例如 https://app.example.com，或 *。留空则沿用实例的设置。非网页发出的请求不受影响。',
-    ofUser: '某用户的 key',
-    ofProject: '某项目的 key',
     states: { valid: '有效', expired: '已过期', revoked: '已吊销' },
     revoked: '吊销时间',
     shown: (name) => `key ${name}`,
@@ -74,7 +69,6 @@ export const useMessages = defineMessages(
     takeOverHint: '你将成为它的创建者：此后它取决于你的权限，原创建者离开后仍然有效。',
     tookOver: (name) => `你已成为 key ${name} 的创建者`,
     calls: '查看调用',
-    limit: '限额',
     details: '详情',
   },
 )
