@@ -73,7 +73,6 @@ function Overview({ user }: { user: User }) {
           [w.created, <DateTime at={user.created_at} />],
           [w.updated, <DateTime at={user.updated_at} />],
           [t.calls, can('llm_calls:read') && <Link to="/calls" search={{ user_id: user.id } as never}>{t.calls}</Link>],
-          [t.chats, can('chat_sessions:read') && <Link to="/chat" search={{ user_id: user.id } as never}>{t.chats}</Link>],
         ]}
       />
       {Object.keys(user.metadata).length > 0 && (
