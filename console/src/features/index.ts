@@ -1,5 +1,6 @@
 import type { Feature } from '@/feature'
 import { calls } from './calls'
+import { configuration } from './configuration'
 import { keys } from './keys'
 import { limits } from './limits'
 import { loginSessions } from './login-sessions'
@@ -15,4 +16,20 @@ import { usage } from './usage'
 import { users } from './users'
 
 /** Every slice of the console. */
-export const features: Feature[] = [usage, calls, providers, routes, prices, limits, users, roles, keys, projects, tokenIssuers, loginSessions, tenants, signingKeys]
+export const features: Feature[] = [
+  usage,
+  calls,
+  providers,
+  routes,
+  prices,
+  limits,
+  users,
+  roles,
+  keys,
+  projects,
+  tokenIssuers,
+  loginSessions,
+  tenants,
+  signingKeys,
+  configuration,
+]

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { classes } from '@/ui/classes'
+import { linkTo } from './search'
 import styles from './table.module.css'
 
 export interface Column<Row> {
@@ -58,7 +59,7 @@ export function DataTable<Row>({ label, columns, rows, rowKey, rowLink, selectio
                 )}
                 {columns.map((column, index) => (
                   <td key={column.id} role="cell" data-label={column.header} className={classes(column.isNumeric && styles.numeric)}>
-                    {index === 0 && rowLink ? <Link to={rowLink(row)} className={styles.link}>{column.cell(row)}</Link> : column.cell(row)}
+                    {index === 0 && rowLink ? <Link {...linkTo(rowLink(row))} className={styles.link}>{column.cell(row)}</Link> : column.cell(row)}
                   </td>
                 ))}
                 {rowActions && <td role="cell" className={styles.actions}>{rowActions(row)}</td>}

@@ -28,3 +28,9 @@ export function useSearchState(): [SearchState, (changes: Record<string, string 
       } as never),
   ]
 }
+
+/** The target of a link to a path with its query: `/jobs/1?instance=true`. */
+export function linkTo(path: string): { to: string; search: never } {
+  const [to = '/', query = ''] = path.split('?')
+  return { to, search: parseSearch(query) as never }
+}
