@@ -1,12 +1,20 @@
 import type { Feature } from '@/feature'
+import { apiLog } from './api-log'
+import { auditLog } from './audit-log'
 import { calls } from './calls'
 import { configuration } from './configuration'
+import { database } from './database'
+import { deliveries } from './deliveries'
+import { erasures } from './erasures'
+import { jobs } from './jobs'
 import { keys } from './keys'
 import { limits } from './limits'
 import { loginSessions } from './login-sessions'
 import { prices } from './prices'
 import { projects } from './projects'
 import { providers } from './providers'
+import { quarantine } from './quarantine'
+import { rejectedRecords } from './rejected-records'
 import { roles } from './roles'
 import { routes } from './routes'
 import { signingKeys } from './signing-keys'
@@ -32,4 +40,12 @@ export const features: Feature[] = [
   tenants,
   signingKeys,
   configuration,
+  jobs,
+  deliveries,
+  rejectedRecords,
+  quarantine,
+  auditLog,
+  apiLog,
+  erasures,
+  database,
 ]

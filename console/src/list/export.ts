@@ -1,6 +1,7 @@
 import { request } from '@/api/request'
 import type { ListPath, Page, PathParameters, RowOf } from '@/api/types'
 import type { Column } from './DataTable'
+import { saveBlob } from './download'
 
 const MAX_ROWS = 10_000
 const PAGE_SIZE = 200
@@ -43,9 +44,5 @@ function cell(value: string | number | boolean | null | undefined): string {
 
 /** Saves a text as a file in the browser's downloads. */
 export function save(text: string, name: string, type: string): void {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }))
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+  saveBlob(new Blob([text], { type: `${type};charset=utf-8` }), name)
 }

@@ -1,0 +1,38 @@
+import { defineMessages } from '@/i18n/language'
+
+export const useMessages = defineMessages(
+  {
+    title: 'Quarantine',
+    description: 'Frames of the journal that the database refuses. They are set aside so that what follows can be written, and kept until they expire.',
+    empty: 'Nothing is in quarantine',
+    emptyHint: 'All that the journal holds could be written into the database.',
+    frame: 'Frame',
+    time: 'Time',
+    kind: 'Content',
+    reason: 'Why the database refused it',
+    node: 'Node',
+    position: 'Position in the journal',
+    size: 'Size',
+    bytes: 'Bytes (Base64)',
+    download: 'Download',
+    kinds: { 1: 'A call’s beginning', 2: 'A call’s settlement' } as Record<number, string>,
+    otherKind: (kind: number) => `Kind ${kind}`,
+  },
+  {
+    title: '隔离区',
+    description: '数据库拒绝写入的预写日志帧。将其隔离后，后续数据才能继续写入；到期后删除。',
+    empty: '隔离区为空',
+    emptyHint: '预写日志中的数据都已写入数据库。',
+    frame: '隔离帧',
+    time: '时间',
+    kind: '内容',
+    reason: '数据库拒绝的原因',
+    node: '节点',
+    position: '在预写日志中的位置',
+    size: '大小',
+    bytes: '字节（Base64）',
+    download: '下载',
+    kinds: { 1: '调用开始', 2: '调用结算' },
+    otherKind: (kind) => `类型 ${kind}`,
+  },
+)
