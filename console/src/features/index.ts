@@ -2,6 +2,7 @@ import type { Feature } from '@/feature'
 import { apiLog } from './api-log'
 import { auditLog } from './audit-log'
 import { calls } from './calls'
+import { channels } from './channels'
 import { configuration } from './configuration'
 import { database } from './database'
 import { deliveries } from './deliveries'
@@ -40,6 +41,7 @@ export const features: Feature[] = [
   tenants,
   signingKeys,
   configuration,
+  channels,
   jobs,
   deliveries,
   rejectedRecords,
