@@ -60,13 +60,13 @@ export function Actor({ actor }: { actor: string }) {
     case 'user':
       return <UserName id={id} />
     case 'api_key':
-      return <>{t.apiKey} <KeyName id={id} /></>
+      return <span>{t.apiKey} <KeyName id={id} /></span>
     case 'service':
-      return <>{t.token} <Actor actor={id} /></>
+      return <span>{t.token} <Actor actor={id} /></span>
     case 'end_user':
       return `${t.endUser} ${id}`
     case 'project_key':
-      return <>{t.projectKey} <ProjectName id={id} /></>
+      return <span>{t.projectKey} <ProjectName id={id} /></span>
     case 'command_line':
       return t.commandLine
     case 'erased':

@@ -1,6 +1,7 @@
 import { Link, useParams } from '@tanstack/react-router'
 import { useRead } from '@/api/hooks'
 import type { Schema } from '@/api/types'
+import { isId } from '@/feature'
 import { Actor } from '@/list/Names'
 import { Badge } from '@/ui/Badge'
 import { Id, JsonBlock } from '@/ui/Code'
@@ -39,7 +40,7 @@ function Details({ change }: { change: Change }) {
             [t.time, <DateTime at={change.created_at} />],
             [t.actor, <Actor actor={change.actor} />],
             [t.action, <>{t.actions[change.action] ?? change.action} <code>{change.action}</code></>],
-            [t.resource, <>{path ? <Link to={path}><code>{resource_type}</code></Link> : <code>{resource_type}</code>} <Id id={resource_id} /></>],
+            [t.resource, <>{path ? <Link to={path}><code>{resource_type}</code></Link> : <code>{resource_type}</code>} {isId(resource_id) ? <Id id={resource_id} /> : <code>{resource_id}</code>}</>],
             [t.address, change.ip_address],
             [t.userAgent, change.user_agent],
             [t.requestId, change.request_id && <Id id={change.request_id} />],
@@ -73,12 +74,12 @@ function Fields({ change }: { change: Change }) {
   return (
     <Loaded query={earlier}>
       {({ data }) => {
-        const { before, after } = beforeAndAfter(change, data)
+        const { before, after, isRecorded } = beforeAndAfter(change, data)
         if (Object.keys(after).length === 0 && Object.keys(before).length === 0) return <p>{t.noChanges}</p>
         return (
           <>
             <FieldDiff label={t.changes} before={before} after={after} />
-            {change.action !== 'create' && <p>{t.beforeHint}</p>}
+            {change.action !== 'create' && !isRecorded && <p>{t.beforeHint}</p>}
           </>
         )
       }}

@@ -4,16 +4,16 @@ type Change = Schema<'AuditLogView'>
 type Fields = Record<string, unknown>
 
 /** The fields of a change before and after it. Most entries hold only the new values: the values before are those of the
- * earlier entries of the same thing, of which the newest come first. */
-export function beforeAndAfter(change: Change, earlier: Change[]): { before: Fields; after: Fields } {
+ * earlier entries of the same thing, of which the newest come first. `isRecorded`: the entry itself holds them. */
+export function beforeAndAfter(change: Change, earlier: Change[]): { before: Fields; after: Fields; isRecorded: boolean } {
   const after = fieldsOf(change.changes)
-  if ('before' in after && 'after' in after) return { before: fieldsOf(after.before), after: fieldsOf(after.after) }
+  if ('before' in after && 'after' in after) return { before: fieldsOf(after.before), after: fieldsOf(after.after), isRecorded: true }
   const before: Fields = {}
   for (const key of Object.keys(after)) {
     const last = earlier.find((each) => key in fieldsOf(each.changes))
     if (last) before[key] = fieldsOf(last.changes)[key]
   }
-  return { before, after }
+  return { before, after, isRecorded: false }
 }
 
 function fieldsOf(value: unknown): Fields {

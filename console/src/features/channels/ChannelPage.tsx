@@ -68,7 +68,7 @@ export default function ChannelPage() {
         {t.edit}
       </Button>
       <Menu
-        trigger={<IconButton label="⋯" icon={<EllipsisVertical size={18} />} />}
+        trigger={<IconButton label={t.more} icon={<EllipsisVertical size={18} />} />}
         groups={[
           {
             items: [

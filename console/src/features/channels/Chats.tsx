@@ -25,7 +25,7 @@ export function Chats({ channelId }: { channelId: string }) {
   const [chat, setChat] = useState<Chat | null>(null)
   const send = useChange('post', '/api/v1/channels/{id}/send', ['/api/v1/channels', '/api/v1/webhook_deliveries'])
   const columns: Column<Chat>[] = [
-    { id: 'chat', header: t.chat, cell: (row) => <><code>{row.external_id}</code> {row.is_group && <Badge>{t.group}</Badge>}</>, value: (row) => row.external_id },
+    { id: 'chat', header: t.chat, cell: (row) => <span><code>{row.external_id}</code> {row.is_group && <Badge>{t.group}</Badge>}</span>, value: (row) => row.external_id },
     { id: 'title', header: t.chatTitle, cell: (row) => row.title ?? '', value: (row) => row.title },
     { id: 'session', header: t.session, cell: (row) => <Link to={`/chat/${row.session_id}`}>{t.open}</Link>, value: (row) => row.session_id },
     { id: 'updated', header: t.updated, cell: (row) => <Time at={row.updated_at} />, value: (row) => row.updated_at },

@@ -37,7 +37,7 @@ export function History({ setting }: { setting: Schema<'SystemConfigView'> }) {
   const [shown, setShown] = useState<Comparison | null>(null)
   const { config_key: key, level } = setting
   const columns: Column<Version>[] = [
-    { id: 'version', header: t.version, cell: (row) => <>{row.version} {row.version === setting.version && <Badge tone="success">{t.isPresent}</Badge>}</>, value: (row) => row.version },
+    { id: 'version', header: t.version, cell: (row) => <span>{row.version} {row.version === setting.version && <Badge tone="success">{t.isPresent}</Badge>}</span>, value: (row) => row.version },
     { id: 'action', header: t.action, cell: (row) => t.actions[row.action] ?? row.action, value: (row) => row.action },
     { id: 'changes', header: t.changes, cell: (row) => <code>{fieldChanges(row.old_value ?? {}, row.new_value ?? {}).map((change) => change.path).join(', ')}</code>, value: (row) => JSON.stringify(row.new_value) },
     { id: 'actor', header: t.actor, cell: (row) => <Actor actor={row.actor} />, value: (row) => row.actor },

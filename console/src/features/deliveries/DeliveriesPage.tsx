@@ -31,7 +31,7 @@ export default function DeliveriesPage() {
     { id: 'attempts', header: t.attempts, isNumeric: true, cell: (row) => row.attempts, value: (row) => row.attempts },
     { id: 'next', header: t.next, cell: (row) => (row.state !== 'pending' ? '' : row.next_attempt_at ? <Time at={row.next_attempt_at} /> : t.waits), value: (row) => row.next_attempt_at },
     { id: 'status', header: t.status, isOptional: true, isNumeric: true, cell: (row) => row.status_code ?? '', value: (row) => row.status_code },
-    { id: 'error', header: t.error, cell: (row) => <span title={row.error_message ?? ''}>{row.error_message}</span>, value: (row) => row.error_message },
+    { id: 'error', header: t.error, cell: (row) => row.error_message && <span title={row.error_message}>{row.error_message}</span>, value: (row) => row.error_message },
   ]
   const options = (names: Record<string, string>) => Object.entries(names).map(([value, label]) => ({ value, label }))
   const filters: Filter[] = [
@@ -51,10 +51,10 @@ export default function DeliveriesPage() {
         rowActions={
           can('webhook_deliveries:write')
             ? (row) => (
-                <>
+                <span>
                   {row.state !== 'delivered' && <IconButton label={`${row.state === 'dead' ? t.retry : t.retryNow}: ${row.target}`} icon={<Send size={16} />} onClick={() => void actions.retry(row.id)} />}
                   <IconButton label={`${t.delete}: ${row.target}`} icon={<Trash2 size={16} />} onClick={() => setDeleted(row.id)} />
-                </>
+                </span>
               )
             : undefined
         }

@@ -64,7 +64,7 @@ function Removed({ erasure }: { erasure: Erasure }) {
             rows={places}
             rowKey={([place]) => place}
             columns={[
-              { id: 'place', header: t.place, cell: ([place]) => <>{t.places[place]} <code>{place}</code></> },
+              { id: 'place', header: t.place, cell: ([place]) => <span>{t.places[place]} <code>{place}</code></span> },
               { id: 'deleted', header: t.deleted, isNumeric: true, cell: ([, { deleted }]) => f.number(deleted) },
               { id: 'emptied', header: t.emptied, isNumeric: true, cell: ([, { emptied }]) => f.number(emptied) },
             ]}

@@ -35,7 +35,7 @@ export function Receipt({ id }: { id: string }) {
                 rows={stays}
                 rowKey={({ place, what }) => `${place} ${what}`}
                 columns={[
-                  { id: 'place', header: t.place, cell: ({ place }) => <>{t.places[place]} {/ /.test(place) || <code>{place}</code>}</> },
+                  { id: 'place', header: t.place, cell: ({ place }) => <span>{t.places[place]} {/ /.test(place) || <code>{place}</code>}</span> },
                   { id: 'what', header: t.why, cell: ({ place, what }) => <span className={styles.reason}>{t.reasons[place] ?? what}</span> },
                 ]}
               />

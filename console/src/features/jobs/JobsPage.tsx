@@ -38,8 +38,8 @@ export default function JobsPage() {
     { id: 'created', header: t.created, cell: (job) => <Time at={job.created_at} />, value: (job) => job.created_at },
     { id: 'runAt', header: t.runAt, cell: (job) => (job.state === 'queued' ? <Time at={job.run_at} /> : ''), value: (job) => job.run_at },
     { id: 'duration', header: t.duration, isNumeric: true, cell: (job) => f.duration(job.finished_at ? Date.parse(job.finished_at) - Date.parse(job.created_at) : null), value: (job) => job.finished_at },
-    { id: 'error', header: t.error, cell: (job) => <span title={job.last_error ?? ''}>{job.last_error}</span>, value: (job) => job.last_error },
-    { id: 'key', header: t.uniqueKey, isOptional: true, cell: (job) => <code>{job.unique_key}</code>, value: (job) => job.unique_key },
+    { id: 'error', header: t.error, cell: (job) => job.last_error && <span title={job.last_error}>{job.last_error}</span>, value: (job) => job.last_error },
+    { id: 'key', header: t.uniqueKey, isOptional: true, cell: (job) => job.unique_key && <code>{job.unique_key}</code>, value: (job) => job.unique_key },
   ]
   const filters: Filter[] = [
     ...(session.operator ? [{ name: 'instance', label: t.scope, options: [{ value: 'true', label: t.ofInstance }] }] : []),
@@ -56,10 +56,10 @@ export default function JobsPage() {
         rowKey={(job) => job.id}
         rowLink={(job) => `/jobs/${job.id}${isInstance ? '?instance=true' : ''}`}
         rowActions={(job) => (
-          <>
+          <span>
             {actions.canRetry(job) && <IconButton label={`${t.retry}: ${job.kind}`} icon={<RotateCcw size={16} />} onClick={() => void actions.retry(job)} />}
             {actions.canCancel(job) && <IconButton label={`${t.cancel}: ${job.kind}`} icon={<Ban size={16} />} onClick={() => setCancelled(job)} />}
-          </>
+          </span>
         )}
         refresh={REFRESH_MS}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}

@@ -20,9 +20,9 @@ export default function RejectedRecordsPage() {
     { id: 'state', header: t.state, cell: (row) => <StateBadge state={row.state} />, value: (row) => row.state },
     { id: 'code', header: t.code, cell: (row) => t.codes[row.code] ?? row.code, value: (row) => row.code },
     { id: 'param', header: t.param, cell: (row) => row.param && <code>{row.param}</code>, value: (row) => row.param },
-    { id: 'message', header: t.message, cell: (row) => <span title={row.message}>{row.message}</span>, value: (row) => row.message },
     { id: 'project', header: t.project, cell: (row) => <ProjectName id={row.project_id} />, value: (row) => row.project_id },
-    { id: 'source', header: t.source, cell: (row) => t.sources[row.source] ?? row.source, value: (row) => row.source },
+    { id: 'message', header: t.message, cell: (row) => <span title={row.message}>{row.message}</span>, value: (row) => row.message },
+    { id: 'source', header: t.source, isOptional: true, cell: (row) => t.sources[row.source] ?? row.source, value: (row) => row.source },
   ]
   const options = (names: Record<string, string>) => Object.entries(names).map(([value, label]) => ({ value, label }))
   const filters: Filter[] = [
