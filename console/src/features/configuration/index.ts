@@ -1,6 +1,5 @@
 import { request } from '@/api/request'
 import type { Feature } from '@/feature'
-import { keyText } from './texts'
 
 const KIND = { en: 'Setting', zh: '配置项' }
 
@@ -15,6 +14,7 @@ export const configuration: Feature = {
       permission: 'system_config:read',
       find: async (text) => {
         const wanted = text.toLowerCase()
+        const { keyText } = await import('./texts')
         const { data } = await request('get', '/api/v1/system_config')
         return data
           .map((each) => ({ key: each.config_key, names: [keyText(each.config_key, 'en').name, keyText(each.config_key, 'zh').name] }))
