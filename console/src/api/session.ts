@@ -25,6 +25,15 @@ export function useSession(): SessionContext {
   return context
 }
 
+/** Operators are users of this tenant. */
+const OPERATORS_TENANT = 'default'
+
+/** Whether the caller acts as an operator: in another tenant operators have no operator's permissions. */
+export function useIsOperator(): boolean {
+  const { session, tenant } = useSession()
+  return session.operator && tenant === OPERATORS_TENANT
+}
+
 /** Tells whether the caller has a permission. What this hides, the server refuses as well. */
 export function useCan(): (permission: Permission | undefined) => boolean {
   const { session } = useSession()

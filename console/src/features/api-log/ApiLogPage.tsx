@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import { useCan, useSession } from '@/api/session'
+import { useCan, useIsOperator, useSession } from '@/api/session'
 import type { Schema } from '@/api/types'
 import { useFormat } from '@/i18n/format'
 import type { Column } from '@/list/DataTable'
@@ -20,9 +20,10 @@ export default function ApiLogPage() {
   const t = useMessages()
   const f = useFormat()
   const can = useCan()
-  const { session, projectId } = useSession()
+  const isOperator = useIsOperator()
+  const { projectId } = useSession()
   const [search] = useSearchState()
-  const isInstance = session.operator && search.instance === 'true'
+  const isInstance = isOperator && search.instance === 'true'
   const columns: Column<Schema<'ApiLogView'>>[] = [
     { id: 'time', header: t.time, cell: (row) => <Time at={row.created_at} />, value: (row) => row.created_at },
     { id: 'method', header: t.method, cell: (row) => <code>{row.method}</code>, value: (row) => row.method },
@@ -39,7 +40,7 @@ export default function ApiLogPage() {
     { id: 'requestId', header: t.requestId, isOptional: true, cell: (row) => <code>{row.request_id}</code>, value: (row) => row.request_id },
   ]
   const filters: Filter[] = [
-    ...(session.operator ? [{ name: 'instance', label: t.scope, options: [{ value: 'true', label: t.ofInstance }] }] : []),
+    ...(isOperator ? [{ name: 'instance', label: t.scope, options: [{ value: 'true', label: t.ofInstance }] }] : []),
     { name: 'min_status_code', label: t.statusFrom, options: [{ value: '400', label: t.from400 }, { value: '500', label: t.from500 }] },
     { name: 'status_code', label: t.statusCode },
     { name: 'method', label: t.method, options: METHODS.map((value) => ({ value, label: value })) },
@@ -60,7 +61,7 @@ export default function ApiLogPage() {
         rowKey={(row) => row.id}
         rowLink={(row) => `/api-log/${row.id}${isInstance ? '?instance=true' : ''}`}
         refresh={REFRESH_MS}
-        empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}
+        empty={<Empty title={t.empty} command={'loam config set records.api_logs \'{"sampling": {"reads": 1}, "bodies": true}\''}>{t.emptyHint}</Empty>}
       />
     </Page>
   )

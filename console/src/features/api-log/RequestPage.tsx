@@ -1,6 +1,6 @@
 import { Link, useParams } from '@tanstack/react-router'
 import { useRead } from '@/api/hooks'
-import { useCan, useSession } from '@/api/session'
+import { useCan, useIsOperator } from '@/api/session'
 import type { Schema } from '@/api/types'
 import { useFormat } from '@/i18n/format'
 import { KeyName, ProjectName, shortId, UserName } from '@/list/Names'
@@ -14,10 +14,10 @@ import { StatusBadge } from './StatusBadge'
 
 export default function RequestPage() {
   const t = useMessages()
-  const { session } = useSession()
+  const isOperator = useIsOperator()
   const { id = '' } = useParams({ strict: false }) as { id?: string }
   const [search] = useSearchState()
-  const instance = (session.operator && search.instance === 'true') || undefined
+  const instance = (isOperator && search.instance === 'true') || undefined
   const row = useRead('/api/v1/api_logs/{id}', { params: { id }, query: { instance } })
   return (
     <Page title={row.data ? `${row.data.method} ${row.data.path}` : t.request} parent={{ title: t.title, to: '/api-log' }}>

@@ -74,7 +74,7 @@ export default function AuditLogPage() {
         rowKey={(row) => row.id}
         rowLink={(row) => `/audit-log/${row.id}`}
         refresh={REFRESH_MS}
-        empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}
+        empty={<Empty title={t.empty} command="loam audit verify">{t.emptyHint}</Empty>}
       />
       {isVerifying && <VerifyDialog onClose={() => setVerifying(false)} />}
     </Page>

@@ -109,7 +109,7 @@ export const useMessages = defineMessages(
     verifyTitle: '校验审计链',
     verifyHelp: '逐条比对记录与其哈希，以及每个哈希与下一条记录。',
     expectHead: '之前记下的链头（可选）',
-    expectHeadHelp: '格式为“序号:哈希”。它必须仍在链中：整条链被重写时，只有这样才能发现。',
+    expectHeadHelp: '格式为 <序号>:<哈希>。它必须仍在链中：整条链被重写时，只有这样才能发现。',
     start: '开始校验',
     verified: (count) => `已校验 ${count} 条…`,
     isSound: '链条完好',

@@ -74,7 +74,7 @@ export default function ChannelPage() {
             items: [
               { label: view.is_active ? t.deactivate : t.activate, onSelect: () => void attempt(() => patch.mutateAsync({ params, body: { is_active: !view.is_active } })) },
               { label: t.rotate, onSelect: () => setDialog('rotate') },
-              { label: t.disconnect, onSelect: () => setDialog('disconnect'), isDisabled: view.kind !== 'telegram' },
+              ...(view.kind === 'telegram' ? [{ label: t.disconnect, onSelect: () => setDialog('disconnect') }] : []),
             ],
           },
           { items: [{ label: t.delete, onSelect: () => setDialog('delete'), isDangerous: true }] },

@@ -67,7 +67,7 @@ function ByProject({ setting }: { setting: Setting }) {
     ...(edited?.id
       ? []
       : [{ name: 'project', label: t.project, kind: 'choice' as const, isRequired: true, options: (projects.data?.data ?? []).filter(({ id }) => !(id in times)).map(({ id, name }) => ({ value: id, label: name })) }]),
-    ...PROJECT_FIELDS.map((field) => ({ name: field, label: `${name(field)} (${t.days(2).replace(/\d+\s*/, '')})`, kind: 'number' as const, min: 1, max: 3650, step: 1, help: t.sameAsTenant })),
+    ...PROJECT_FIELDS.map((field) => ({ name: field, label: t.inDays(name(field)), kind: 'number' as const, min: 1, max: 3650, step: 1, help: t.sameAsTenant })),
   ]
   return (
     <Card

@@ -214,7 +214,7 @@ const KEYS: Record<string, KeyNames> = {
 /** The name and explanation of a key. Keys that are new are named by themselves and explained by the API. */
 export function keyText(key: string, language: Language, description = ''): { name: string; help: string } {
   const known = KEYS[key]
-  const sentence = description && `${description.charAt(0).toUpperCase()}${description.slice(1)}.`
+  const sentence = description && `${description.charAt(0).toUpperCase()}${description.slice(1)}.`.replaceAll('`', '')
   return { name: known?.name[language === 'zh' ? 1 : 0] ?? key, help: language === 'zh' && known ? known.helpZh : sentence }
 }
 

@@ -3,7 +3,7 @@ import { Download } from 'lucide-react'
 import { type FormEvent, useId, useState } from 'react'
 import { useChange } from '@/api/hooks'
 import type { ApiError } from '@/api/request'
-import { useCan, useSession } from '@/api/session'
+import { useCan, useIsOperator } from '@/api/session'
 import { FieldInput } from '@/form/FieldInput'
 import { download } from '@/list/download'
 import { Button } from '@/ui/Button'
@@ -19,7 +19,7 @@ export function EraseDialog({ type: initialType, id: initialId, onClose }: { typ
   const t = useMessages()
   const ui = useUiMessages()
   const can = useCan()
-  const { session } = useSession()
+  const isOperator = useIsOperator()
   const navigate = useNavigate()
   const form = useId()
   const [type, setType] = useState<SubjectType>(subjectTypeOf(initialType))
@@ -32,7 +32,7 @@ export function EraseDialog({ type: initialType, id: initialId, onClose }: { typ
   const id = subject.trim()
   const isConfirmed = id !== '' && again.trim() === id
   const exported = can('exports:read') ? exportUrl(type, id) : null
-  const types = (['end_user', 'user', 'session', 'tenant'] as const).filter((each) => each !== 'tenant' || session.operator)
+  const types = (['end_user', 'user', 'session', 'tenant'] as const).filter((each) => each !== 'tenant' || isOperator)
 
   async function save() {
     if (!exported) return

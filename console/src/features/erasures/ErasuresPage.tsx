@@ -47,7 +47,7 @@ export default function ErasuresPage() {
         rowKey={(row) => row.id}
         rowLink={(row) => `/erasures/${row.id}`}
         refresh={REFRESH_MS}
-        empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}
+        empty={<Empty title={t.empty} command="loam erasure create --tenant default end_user bob-1">{t.emptyHint}</Empty>}
       />
       {/* Pages of users and conversations lead here with a subject: ?erase=1&type=user&id=… */}
       {search.erase && begin && <EraseDialog type={search.type} id={search.id} onClose={() => setSearch({ erase: undefined, type: undefined, id: undefined })} />}

@@ -36,7 +36,7 @@ export function Receipt({ id }: { id: string }) {
                 rowKey={({ place, what }) => `${place} ${what}`}
                 columns={[
                   { id: 'place', header: t.place, cell: ({ place }) => <span>{t.places[place]} {/ /.test(place) || <code>{place}</code>}</span> },
-                  { id: 'what', header: t.why, cell: ({ place, what }) => <span className={styles.reason}>{t.reasons[place] ?? what}</span> },
+                  { id: 'what', header: t.why, cell: ({ place, what }) => <span className={styles.reason}>{t.reasons[place] ?? <span lang="en">{what}</span>}</span> },
                 ]}
               />
             </Card>
@@ -52,7 +52,7 @@ export function Receipt({ id }: { id: string }) {
                   <h3>{t.byYou}</h3>
                   <ul className={styles.remains}>
                     {overwritten.database.remains.map((each) => (
-                      <li key={each}>{each}</li>
+                      <li key={each}>{t.remains[each] ?? <span lang="en">{each}</span>}</li>
                     ))}
                   </ul>
                 </div>

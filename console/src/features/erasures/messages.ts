@@ -59,6 +59,7 @@ export const useMessages = defineMessages(
       'backups made before': 'Earlier backups',
     } as Record<string, string>,
     reasons: {} as Record<string, string>,
+    remains: {} as Record<string, string>,
   },
   {
     title: '数据抹除',
@@ -137,6 +138,14 @@ export const useMessages = defineMessages(
       idempotency_keys: '幂等键',
       performance_records: '性能记录',
       audit_logs: '审计日志',
+    },
+    remains: {
+      'bytes of removed rows in unused parts of the tables\' pages, until they are written over: VACUUM FULL (or pg_repack) on the tables named here, then CHECKPOINT, as OPERATIONS.md says':
+        '表页面空闲部分中残留的字节，直到被覆写：对此处列出的表执行 VACUUM FULL（或 pg_repack），再执行 CHECKPOINT，详见 OPERATIONS.md',
+      'PostgreSQL\'s write-ahead log, its archive, replicas and base backups: they expire as the database server\'s retention says':
+        'PostgreSQL 的预写日志及其归档、副本和基础备份：按数据库服务器的保留策略过期',
+      'backups made before: delete them, or let them expire as your retention of backups says': '此前的备份：请删除，或等待其按备份保留策略过期',
+      'snapshots of the file system or the disk made before, if there are any': '此前的文件系统或磁盘快照（如有）',
     },
     reasons: {
       idempotency_keys: '修改类请求的摘要，保留一天，避免同一请求重复生效',

@@ -2,7 +2,7 @@ import { useParams } from '@tanstack/react-router'
 import { Ban, RotateCcw } from 'lucide-react'
 import { useState } from 'react'
 import { useRead } from '@/api/hooks'
-import { useSession } from '@/api/session'
+import { useIsOperator } from '@/api/session'
 import { useFormat } from '@/i18n/format'
 import { useLanguage } from '@/i18n/language'
 import { useSearchState } from '@/list/search'
@@ -23,10 +23,10 @@ export default function JobPage() {
   const t = useMessages()
   const f = useFormat()
   const language = useLanguage()
-  const { session } = useSession()
+  const isOperator = useIsOperator()
   const { id = '' } = useParams({ strict: false }) as { id?: string }
   const [search] = useSearchState()
-  const isInstance = session.operator && search.instance === 'true'
+  const isInstance = isOperator && search.instance === 'true'
   const job = useRead('/api/v1/jobs/{id}', { params: { id }, query: { instance: isInstance || undefined } }, { refresh: (data) => (data?.state === 'queued' || data?.state === 'running') && REFRESH_MS })
   const actions = useJobActions(isInstance)
   const [isCancelling, setCancelling] = useState(false)

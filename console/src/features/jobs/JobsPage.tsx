@@ -1,6 +1,6 @@
 import { Ban, RotateCcw } from 'lucide-react'
 import { useState } from 'react'
-import { useSession } from '@/api/session'
+import { useIsOperator } from '@/api/session'
 import type { Schema } from '@/api/types'
 import { useFormat } from '@/i18n/format'
 import { useLanguage } from '@/i18n/language'
@@ -26,9 +26,9 @@ export default function JobsPage() {
   const t = useMessages()
   const f = useFormat()
   const language = useLanguage()
-  const { session } = useSession()
+  const isOperator = useIsOperator()
   const [search] = useSearchState()
-  const isInstance = session.operator && search.instance === 'true'
+  const isInstance = isOperator && search.instance === 'true'
   const actions = useJobActions(isInstance)
   const [cancelled, setCancelled] = useState<Job | null>(null)
   const columns: Column<Job>[] = [
@@ -42,7 +42,7 @@ export default function JobsPage() {
     { id: 'key', header: t.uniqueKey, isOptional: true, cell: (job) => job.unique_key && <code>{job.unique_key}</code>, value: (job) => job.unique_key },
   ]
   const filters: Filter[] = [
-    ...(session.operator ? [{ name: 'instance', label: t.scope, options: [{ value: 'true', label: t.ofInstance }] }] : []),
+    ...(isOperator ? [{ name: 'instance', label: t.scope, options: [{ value: 'true', label: t.ofInstance }] }] : []),
     { name: 'state', label: t.state, options: Object.entries(t.states).map(([value, label]) => ({ value, label })) },
     { name: 'kind', label: t.kind, options: Object.keys(KINDS).map((kind) => ({ value: kind, label: `${kindText(kind, language)} (${kind})` })) },
   ]
