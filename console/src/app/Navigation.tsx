@@ -1,5 +1,5 @@
 import { Link, useLocation } from '@tanstack/react-router'
-import { useCan, useIsOperator } from '@/api/session'
+import { useCan, useSession } from '@/api/session'
 import type { NavigationEntry, Section } from '@/feature'
 import { features } from '@/features'
 import { useLanguage } from '@/i18n/language'
@@ -11,10 +11,10 @@ const SECTIONS: Section[] = ['work', 'insight', 'models', 'access', 'system']
 /** The entries that the caller may open, by section. */
 export function useNavigation(): { section: Section; entries: NavigationEntry[] }[] {
   const can = useCan()
-  const isOperator = useIsOperator()
+  const { session } = useSession()
   const allowed = features
     .flatMap((feature) => feature.navigation ?? [])
-    .filter((entry) => can(entry.permission) && (!entry.isForOperators || isOperator))
+    .filter((entry) => can(entry.permission) && (!entry.isForOperators || session.operator))
     .sort((a, b) => a.order - b.order)
   return SECTIONS.map((section) => ({ section, entries: allowed.filter((entry) => entry.section === section) })).filter(({ entries }) => entries.length > 0)
 }

@@ -1,3 +1,4 @@
+import { useId } from 'react'
 import { useSearchState } from '@/list/search'
 import styles from './configuration.module.css'
 import { useLevel } from './level'
@@ -8,14 +9,15 @@ export function LevelChoice() {
   const t = useMessages()
   const { level, isChoice } = useLevel()
   const [, setSearch] = useSearchState()
+  const id = useId()
   if (!isChoice) return null
   return (
-    <label className={styles.level}>
-      {t.level}
-      <select value={level} onChange={(event) => setSearch({ level: event.target.value === 'tenant' ? 'tenant' : undefined, cursor: undefined, selected: undefined })}>
+    <span className={styles.level}>
+      <label htmlFor={id}>{t.level}</label>
+      <select id={id} value={level} onChange={(event) => setSearch({ level: event.target.value === 'tenant' ? 'tenant' : undefined, cursor: undefined, selected: undefined })}>
         <option value="global">{t.levels.global}</option>
         <option value="tenant">{t.levels.tenant}</option>
       </select>
-    </label>
+    </span>
   )
 }
