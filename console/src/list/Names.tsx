@@ -31,10 +31,11 @@ export function shortId(id: string): string {
   return `…${id.slice(-KEPT_SHORT)}`
 }
 
-/** A user's name, as a link. */
+/** A user's name, as a link for those who may read users. */
 export function UserName({ id }: { id: string }) {
   const can = useCan()
   const user = useRead('/api/v1/users/{id}', { params: { id } }, { enabled: can('users:read') })
+  if (!can('users:read')) return <span title={id}>{shortId(id)}</span>
   return <Link to={`/users/${id}`}>{user.data?.username ?? shortId(id)}</Link>
 }
 

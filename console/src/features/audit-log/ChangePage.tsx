@@ -75,7 +75,7 @@ function Fields({ change }: { change: Change }) {
     <Loaded query={earlier}>
       {({ data }) => {
         const { before, after, isRecorded } = beforeAndAfter(change, data)
-        if (Object.keys(after).length === 0 && Object.keys(before).length === 0) return <p>{t.noChanges}</p>
+        if (!isRecorded && Object.keys(after as object).length === 0) return <p>{t.noChanges}</p>
         return (
           <>
             <FieldDiff label={t.changes} before={before} after={after} />

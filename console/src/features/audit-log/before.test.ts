@@ -14,7 +14,8 @@ test('values before are those of the newest earlier entry that has the field', (
 })
 
 test('an entry that holds both is taken at its word', () => {
-  expect(beforeAndAfter(change({ level: 'global', before: null, after: { days: 30 } }), [change({ after: { days: 1 } })])).toEqual({ before: {}, after: { days: 30 }, isRecorded: true })
+  expect(beforeAndAfter(change({ level: 'global', before: null, after: { days: 30 } }), [change({ after: { days: 1 } })])).toEqual({ before: null, after: { days: 30 }, isRecorded: true })
+  expect(beforeAndAfter(change({ kind: 'erasures.run', before: 'failed', after: 'queued' }), [])).toEqual({ before: 'failed', after: 'queued', isRecorded: true })
 })
 
 test('an erased entry has nothing', () => {

@@ -25,11 +25,12 @@ type Times = Record<string, number | null>
 export function Retention({ settings, level }: { settings: Setting[]; level: Level }) {
   const t = useMessages()
   const language = useLanguage()
+  const can = useCan()
   const retention = settings.find(({ config_key }) => config_key === RETENTION_KEY)
   const search = (level === 'tenant' ? { level } : {}) as never
   return (
     <div className={styles.categories}>
-      <Card title={t.levels[level]} actions={<Link to={`/configuration/${RETENTION_KEY}`} search={search}>{t.edit}</Link>}>
+      <Card title={t.levels[level]} actions={can('system_config:write') && <Link to={`/configuration/${RETENTION_KEY}`} search={search}>{t.edit}</Link>}>
         <p>{t.retentionHint}</p>
         <DataTable
           label={t.retention}

@@ -75,6 +75,8 @@ function Summary({ record }: { record: Rejected }) {
         facts={[
           [t.state, <StateBadge state={record.state} />],
           [t.code, record.state === 'rejected' && <>{t.codes[record.code] ?? record.code} <code>{record.code}</code></>],
+          [t.param, record.state === 'rejected' && record.param && <code>{record.param}</code>],
+          [t.message, record.state === 'rejected' && record.message],
           [t.time, <DateTime at={record.created_at} />],
           [t.project, <ProjectName id={record.project_id} />],
           [t.source, t.sources[record.source] ?? record.source],
