@@ -94,7 +94,9 @@ def test_a_rejected_record_is_corrected_and_replayed(console: Console, deploymen
     assert selected == '"abc"'
 
     # The next fault is shown in place of the first.
-    edit(page, lambda content: content | {"response_info": {"status_code": 200}, "performance_metrics": {"total_duration": "long"}})
+    edit(
+        page, lambda content: content | {"response_info": {"status_code": 200}, "performance_metrics": {"total_duration": "long"}}
+    )
     page.get_by_role("button", name="Check", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("total_duration")
     edit(page, lambda content: content | {"performance_metrics": {"total_duration": 0.2}})

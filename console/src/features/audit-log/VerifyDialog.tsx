@@ -34,8 +34,7 @@ export function VerifyDialog({ onClose }: { onClose: () => void }) {
     setVerdict(null)
     setProgress(0)
     try {
-      const expect_head = head.trim() || undefined
-      setVerdict(await verifyChain((from_sequence) => request('get', '/api/v1/audit_logs/verify', { query: { from_sequence, expect_head } }), setProgress))
+      setVerdict(await verifyChain((query) => request('get', '/api/v1/audit_logs/verify', { query }), head.trim() || undefined, setProgress))
     } catch (cause) {
       setError(cause as ApiError)
     } finally {
