@@ -41,7 +41,7 @@ export function FieldDiff({ before, after, label, nameOf }: FieldDiffProps) {
                     <span className="visually-hidden">{kinds[change.kind]}</span>
                     <span>
                       {name && <span className={styles.title}>{name}</span>}
-                      <code>{change.path || '·'}</code>
+                      {change.path ? <code>{change.path}</code> : t.wholeValue}
                     </span>
                   </span>
                 </th>

@@ -40,6 +40,7 @@ export const useUiMessages = defineMessages(
     removed: 'Removed',
     changed: 'Changed',
     noDifference: 'There is no difference.',
+    wholeValue: 'Value',
   },
   {
     close: '关闭',
@@ -80,5 +81,6 @@ export const useUiMessages = defineMessages(
     removed: '删除',
     changed: '修改',
     noDifference: '没有差异。',
+    wholeValue: '值',
   },
 )

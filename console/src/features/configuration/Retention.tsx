@@ -36,12 +36,12 @@ export function Retention({ settings, level }: { settings: Setting[]; level: Lev
           label={t.retention}
           rows={keptFor(settings)}
           rowKey={(row) => `${row.key} ${row.field}`}
+          rowLink={(row) => `/configuration/${row.key}${level === 'tenant' ? '?level=tenant' : ''}`}
           columns={[
             { id: 'data', header: t.data, cell: (row) => row.name[language] },
             { id: 'value', header: t.keptFor, isNumeric: true, cell: (row) => (row.value === null ? t.forEver : t[row.unit](row.value)) },
             { id: 'source', header: t.source, cell: (row) => <SourceBadge source={row.source} /> },
             { id: 'remains', header: t.afterwards, cell: (row) => t.remains[row.field] ?? '' },
-            { id: 'key', header: t.keys, cell: (row) => <Link to={`/configuration/${row.key}`} search={search}><code>{row.key}</code></Link> },
           ]}
         />
       </Card>
