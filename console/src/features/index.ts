@@ -1,9 +1,11 @@
 import type { Feature } from '@/feature'
+import { alerts } from './alerts'
 import { apiLog } from './api-log'
 import { auditLog } from './audit-log'
 import { calls } from './calls'
 import { channels } from './channels'
 import { configuration } from './configuration'
+import { connect } from './connect'
 import { database } from './database'
 import { deliveries } from './deliveries'
 import { erasures } from './erasures'
@@ -50,4 +52,6 @@ export const features: Feature[] = [
   apiLog,
   erasures,
   database,
+  alerts,
+  connect,
 ]
