@@ -1,5 +1,6 @@
 import type { Feature } from '@/feature'
 import { alerts } from './alerts'
+import { analyses } from './analyses'
 import { apiLog } from './api-log'
 import { auditLog } from './audit-log'
 import { calls } from './calls'
@@ -9,6 +10,7 @@ import { connect } from './connect'
 import { database } from './database'
 import { deliveries } from './deliveries'
 import { erasures } from './erasures'
+import { errors } from './errors'
 import { jobs } from './jobs'
 import { keys } from './keys'
 import { limits } from './limits'
@@ -21,6 +23,7 @@ import { rejectedRecords } from './rejected-records'
 import { roles } from './roles'
 import { routes } from './routes'
 import { signingKeys } from './signing-keys'
+import { suggestions } from './suggestions'
 import { tenants } from './tenants'
 import { tokenIssuers } from './token-issuers'
 import { usage } from './usage'
@@ -54,4 +57,7 @@ export const features: Feature[] = [
   database,
   alerts,
   connect,
+  analyses,
+  errors,
+  suggestions,
 ]

@@ -45,9 +45,10 @@ function duration(ms: Maybe): string {
   if (Math.abs(ms) < 1000) return `${digits(ms)} ms`
   if (Math.abs(ms) < 60_000) return `${digits(ms / 1000)} s`
   const seconds = Math.round(ms / 1000)
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
-  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`
+  const pair = (amount: number, unit: string, rest: number, restUnit: string) => (rest > 0 ? `${amount} ${unit} ${rest} ${restUnit}` : `${amount} ${unit}`)
+  if (seconds < 3600) return pair(Math.floor(seconds / 60), 'min', seconds % 60, 's')
+  if (seconds < 86_400) return pair(Math.floor(seconds / 3600), 'h', Math.floor((seconds % 3600) / 60), 'min')
+  return pair(Math.floor(seconds / 86_400), 'd', Math.floor((seconds % 86_400) / 3600), 'h')
 }
 
 function bytes(value: Maybe): string {

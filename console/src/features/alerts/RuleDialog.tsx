@@ -72,7 +72,7 @@ function Details({ rule }: { rule: Rule }) {
           [t.email, rule.delivery.email?.to.join(', ')],
           [t.webhook, rule.delivery.webhook?.url],
           [t.secret, rule.secret && `…${rule.secret.last4 ?? ''}`],
-          [t.incidents, <Link to="/alerts" search={{ rule_id: rule.id } as never}>{t.incidents}</Link>],
+          [t.incidents, <Link to="/alerts" search={{ rule_id: rule.id } as never}>{t.showIncidents}</Link>],
         ]}
       />
       <h3>{t.lastHours}</h3>

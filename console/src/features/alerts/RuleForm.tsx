@@ -6,7 +6,7 @@ import type { Field, Values } from '@/form/field'
 import { FormDialog } from '@/form/FormDialog'
 import { useMessages } from './messages'
 import { AGGREGATES, METRICS, type Metric, selectorFields } from './metric'
-import { bodyOfRule, formOfRule } from './ruleForm'
+import { bodyOfRule, formOfRule } from './ruleBody'
 
 type Rule = Schema<'AlertRuleView'>
 

@@ -48,6 +48,10 @@ export default function RulesPage() {
       notify((error as Error).message)
     }
   }
+  function editShown(rule: Rule) {
+    setSearch({ rule: undefined })
+    setOpen({ form: rule })
+  }
   const columns: Column<Rule>[] = [
     {
       id: 'name',
@@ -64,8 +68,12 @@ export default function RulesPage() {
     },
     { id: 'state', header: t.state, cell: (rule) => <RuleStateBadge rule={rule} />, value: (rule) => (rule.is_active ? rule.state : 'inactive') },
     { id: 'project', header: t.project, cell: (rule) => nameOf(rule.project_id), value: (rule) => nameOf(rule.project_id) },
-    { id: 'metric', header: t.metric, cell: (rule) => texts.what(rule), value: (rule) => rule.metric },
-    { id: 'threshold', header: t.threshold, isNumeric: true, cell: (rule) => `${rule.comparison === 'above' ? '>' : '<'} ${texts.value(rule.metric, rule.threshold)}`, value: (rule) => rule.threshold },
+    {
+      id: 'condition',
+      header: t.condition,
+      cell: (rule) => `${texts.what(rule)} ${rule.comparison === 'above' ? '>' : '<'} ${texts.value(rule.metric, rule.threshold)}`,
+      value: (rule) => `${rule.metric} ${rule.comparison === 'above' ? '>' : '<'} ${rule.threshold}`,
+    },
     { id: 'lastValue', header: t.lastValue, isNumeric: true, cell: (rule) => texts.value(rule.metric, rule.last_value), value: (rule) => rule.last_value },
     { id: 'severity', header: t.severity, cell: (rule) => <SeverityBadge severity={rule.severity} />, value: (rule) => rule.severity },
     { id: 'notifies', header: t.notifies, cell: (rule) => targetsOf(rule) || t.nobody, value: targetsOf },
@@ -115,7 +123,7 @@ export default function RulesPage() {
         }
         empty={<Empty title={t.rulesEmpty} action={buttons}>{t.rulesEmptyHint}</Empty>}
       />
-      {search.rule && <RuleDialog id={search.rule} onClose={() => setSearch({ rule: undefined })} onEdit={canWrite ? (rule) => setOpen({ form: rule }) : undefined} />}
+      {search.rule && <RuleDialog id={search.rule} onClose={() => setSearch({ rule: undefined })} onEdit={canWrite ? editShown : undefined} />}
       {open.form === 'defaults' && <DefaultsForm onClose={() => setOpen({})} onDone={() => notify(t.defaultsMade)} />}
       {open.form && open.form !== 'defaults' && (
         <RuleForm

@@ -4,12 +4,14 @@ import { useCan } from '@/api/session'
 import { Chart } from '@/ui/Chart'
 import { Loaded } from '@/ui/Feedback'
 import styles from './alerts.module.css'
-import { chartPoints, costPoints, type Points, requestPoints, type Span } from './chart'
+import { chartPoints, costPoints, type Points, requestPoints, type Span, within } from './chart'
 import { useMessages } from './messages'
 import { type Definition, linesOfTags } from './metric'
 import { useTexts } from './texts'
 
 const DAY = 24 * 60 * 60 * 1000
+/** The sums of minutes are stored for two weeks. */
+const MINUTES_STORED = 13 * DAY
 const AGGREGATE = { mean: 'avg', sum: 'sum', min: 'min', max: 'max', last: 'last', p95: 'p95' } as const
 
 interface ValueChartProps {
@@ -26,12 +28,13 @@ export function ValueChart({ projectId, rule, span }: ValueChartProps) {
   const from = new Date(span.from).toISOString()
   const to = new Date(span.to).toISOString()
   const granularity = span.to - span.from <= DAY ? 'minute' : 'hour'
+  const hasMinutes = granularity === 'minute' && span.from > Date.now() - MINUTES_STORED
   const kind = metric === 'cost' ? 'cost' : metric === 'performance_metric' ? 'metric' : 'requests'
   const isAllowed = can(kind === 'cost' ? 'usage:read' : kind === 'metric' ? 'performance_metrics:read' : 'performance_records:read')
 
   const requests = useRead(
     '/api/v1/endpoint_stats/trend',
-    { query: { project_id: projectId, from, to, endpoint: selector.endpoint, version: selector.version } },
+    { query: { project_id: projectId, from, to, granularity: hasMinutes ? 'minute' : undefined, endpoint: selector.endpoint, version: selector.version } },
     { enabled: isAllowed && kind === 'requests' },
   )
   const usage = useRead(
@@ -59,9 +62,9 @@ export function ValueChart({ projectId, rule, span }: ValueChartProps) {
   const step = kind === 'requests' ? (requests.data?.granularity ?? 'minute') : granularity
   return (
     <>
-      {kind === 'requests' && <Loaded query={requests}>{(data) => <Lines rule={rule} data={data} points={() => requestPoints(metric, data)} />}</Loaded>}
-      {kind === 'cost' && <Loaded query={usage}>{(data) => <Lines rule={rule} data={data} points={() => costPoints(data, span, granularity)} />}</Loaded>}
-      {kind === 'metric' && <Loaded query={values}>{(data) => <Lines rule={rule} data={data} points={() => chartPoints(data)} />}</Loaded>}
+      {kind === 'requests' && <Loaded query={requests}>{(data) => <Lines rule={rule} span={span} data={data} points={() => requestPoints(metric, data)} />}</Loaded>}
+      {kind === 'cost' && <Loaded query={usage}>{(data) => <Lines rule={rule} span={span} data={data} points={() => costPoints(data, span, granularity)} />}</Loaded>}
+      {kind === 'metric' && <Loaded query={values}>{(data) => <Lines rule={rule} span={span} data={data} points={() => chartPoints(data)} />}</Loaded>}
       <p className={styles.note}>{t.chartHelp(t.steps[step])}</p>
     </>
   )
@@ -69,15 +72,16 @@ export function ValueChart({ projectId, rule, span }: ValueChartProps) {
 
 interface LinesProps {
   rule: Definition
+  span: Span
   /** What the points are made of. */
   data: unknown
   points: () => Points
 }
 
-function Lines({ rule, data, points }: LinesProps) {
+function Lines({ rule, span, data, points }: LinesProps) {
   const t = useMessages()
   const texts = useTexts()
-  const drawn = useMemo(points, [data])
+  const drawn = useMemo(() => within(points(), span), [data])
   const name = texts.what(rule)
   const threshold = `${t.threshold} (${texts.value(rule.metric, rule.threshold)})`
   const series = useMemo(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { filled, requestPoints, spanOf } from './chart'
+import { filled, requestPoints, spanOf, within } from './chart'
 import { linesOfTags, selectorFields, showValue, tagsOfLines } from './metric'
-import { bodyOfRule } from './ruleForm'
+import { bodyOfRule } from './ruleBody'
 
 const MINUTE = 60_000
 
@@ -17,6 +17,11 @@ test('the chart of an incident begins before it and ends after it, but not in th
 
 test('minutes without traffic are zero', () => {
   expect(filled([[2 * MINUTE, 5]], { from: MINUTE, to: 4 * MINUTE }, MINUTE)).toEqual({ times: [MINUTE, 2 * MINUTE, 3 * MINUTE], values: [0, 5, 0] })
+})
+
+test('a chart spans all of its time, unless it has no values', () => {
+  expect(within({ times: [5], values: [1] }, { from: 0, to: 9 })).toEqual({ times: [0, 5, 9], values: [null, 1, null] })
+  expect(within({ times: [], values: [] }, { from: 0, to: 9 }).times).toEqual([])
 })
 
 test('requests of an hour become requests per minute', () => {

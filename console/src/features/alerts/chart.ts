@@ -75,3 +75,11 @@ export function costPoints(usage: Schema<'UsageSums'>, span: Span, granularity: 
 export function chartPoints(chart: Schema<'Chart'>): Points {
   return unzip((chart.data[0]?.points ?? []).map((point) => [new Date(point.time).getTime(), point.value] as const))
 }
+
+/** The points with the ends of their span, so that a chart shows all of it; none if there are no values. */
+export function within({ times, values }: Points, span: Span): Points {
+  if (times.length === 0) return { times, values }
+  const before = (times[0] ?? 0) > span.from ? [span.from] : []
+  const after = (times.at(-1) ?? 0) < span.to ? [span.to] : []
+  return { times: [...before, ...times, ...after], values: [...before.map(() => null), ...values, ...after.map(() => null)] }
+}
