@@ -12,7 +12,7 @@ import { Facts } from '@/ui/Page'
 import { Time } from '@/ui/Time'
 import { PriorityBadge, StatusBadge } from './badges'
 import { MeasuredGainDetails } from './Gain'
-import { nextStatuses } from './measurement'
+import { nextStatuses, plainTitle } from './measurement'
 import { useMessages } from './messages'
 import styles from './suggestions.module.css'
 import { useStatusChange } from './useStatusChange'
@@ -27,7 +27,7 @@ export function SuggestionDialog({ id, onClose }: { id: string; onClose: () => v
   const { names, change, isPending } = useStatusChange()
   return (
     <Dialog
-      title={suggestion.data?.title ?? t.suggestion}
+      title={suggestion.data ? plainTitle(suggestion.data) : t.suggestion}
       isOpen
       size="wide"
       onClose={onClose}

@@ -14,7 +14,7 @@ import { Page } from '@/ui/Page'
 import { Time } from '@/ui/Time'
 import { PriorityBadge, StatusBadge } from './badges'
 import { MeasuredGain } from './Gain'
-import { nextStatuses } from './measurement'
+import { nextStatuses, plainTitle } from './measurement'
 import { useMessages } from './messages'
 import { SuggestionDialog } from './SuggestionDialog'
 import styles from './suggestions.module.css'
@@ -38,7 +38,7 @@ export default function SuggestionsPage() {
       header: t.suggestion,
       cell: (row) => (
         <button type="button" className={styles.open} onClick={() => setSearch({ suggestion: row.id }, { push: true })}>
-          {row.title}
+          {plainTitle(row)}
         </button>
       ),
       value: (row) => row.title,
@@ -74,7 +74,7 @@ export default function SuggestionsPage() {
           can('suggestions:write')
             ? (row) => (
                 <Menu
-                  trigger={<IconButton label={t.actions(row.title)} icon={<MoreHorizontal size={16} />} />}
+                  trigger={<IconButton label={t.actions(plainTitle(row))} icon={<MoreHorizontal size={16} />} />}
                   groups={[{ items: nextStatuses(row.status).map((status) => ({ label: names[status], onSelect: () => void change(row, status) })) }]}
                 />
               )

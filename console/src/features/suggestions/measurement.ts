@@ -25,3 +25,8 @@ export function verdictOf(suggestion: Schema<'SuggestionView'>): 'gain' | 'loss'
 export function nextStatuses(status: Schema<'SuggestionStatus'>): Schema<'SuggestionStatus'>[] {
   return (['accepted', 'done', 'dismissed', 'open'] as const).filter((each) => each !== status)
 }
+
+/** A title without the backticks around its names. */
+export function plainTitle(suggestion: Schema<'SuggestionView'>): string {
+  return suggestion.title.replaceAll('`', '')
+}
