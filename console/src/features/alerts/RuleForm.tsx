@@ -4,9 +4,11 @@ import { useSession } from '@/api/session'
 import type { BodyOf, Schema } from '@/api/types'
 import type { Field, Values } from '@/form/field'
 import { FormDialog } from '@/form/FormDialog'
+import styles from './alerts.module.css'
 import { useMessages } from './messages'
 import { AGGREGATES, METRICS, type Metric, selectorFields } from './metric'
 import { bodyOfRule, formOfRule } from './ruleBody'
+import { useTexts } from './texts'
 
 type Rule = Schema<'AlertRuleView'>
 
@@ -36,6 +38,7 @@ export function RuleForm({ rule, onClose, onSecret }: RuleFormProps) {
 
 function useFields(rule: Rule | undefined): (values: Values) => Field[] {
   const t = useMessages()
+  const texts = useTexts()
   const { projects } = useProjects()
   const { projectId } = useSession()
   const choices = <Key extends string>(texts: { [K in Key]: string }, keys: Key[]) => keys.map((value) => ({ value, label: texts[value] as string }))
@@ -47,6 +50,14 @@ function useFields(rule: Rule | undefined): (values: Values) => Field[] {
     metric_name: { label: t.metricName, isRequired: true },
     aggregate: { label: t.aggregate, kind: 'choice', options: choices(t.aggregates, AGGREGATES), initial: 'mean' },
     tags: { label: t.tags, help: t.tagsHelp, kind: 'texts' },
+  }
+  /** What the rule does as it is filled in. */
+  function sentence(values: Values, metric: Metric) {
+    const threshold = values.threshold ?? rule?.threshold
+    if (typeof threshold !== 'number') return null
+    const selector = { metric_name: values['selector.metric_name'] as string | undefined }
+    const definition = { metric, selector, threshold, comparison: (values.comparison ?? rule?.comparison ?? 'above') as 'above' | 'below' }
+    return <span className={styles.sentence}>{texts.sentence({ ...definition, window_seconds: Number(values.window_seconds ?? 300), for_seconds: Number(values.for_seconds ?? 0) })}</span>
   }
   return (values) => {
     const metric = (rule?.metric ?? values.metric ?? 'response_time_p95') as Metric
@@ -66,7 +77,7 @@ function useFields(rule: Rule | undefined): (values: Values) => Field[] {
       ...selectorFields(metric).map((name): Field => ({ name: `selector.${name}`, ...restrictions[name] })),
       ...(rule?.is_managed ? [] : thresholds),
       { name: 'window_seconds', label: t.windowField, help: t.windowHelp, kind: 'number', isRequired: true, initial: 300, min: 60, max: 604_800, step: 1 },
-      { name: 'for_seconds', label: t.forField, help: t.forHelp, kind: 'number', isRequired: true, initial: 0, min: 0, step: 1 },
+      { name: 'for_seconds', label: t.forField, help: <>{t.forHelp} {sentence(values, metric)}</>, kind: 'number', isRequired: true, initial: 0, min: 0, step: 1 },
       { name: 'min_samples', label: t.minSamples, help: t.samplesHelp, kind: 'number', isRequired: true, initial: 10, min: 1, step: 1 },
       { name: 'severity', label: t.severity, kind: 'choice', isRequired: true, initial: 'high', options: choices(t.severities, ['critical', 'high', 'medium', 'low']) },
       { name: 'delivery.email.to', label: t.email, help: t.emailHelp, kind: 'texts' },

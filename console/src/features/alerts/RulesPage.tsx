@@ -75,8 +75,8 @@ export default function RulesPage() {
       value: (rule) => `${rule.metric} ${rule.comparison === 'above' ? '>' : '<'} ${rule.threshold}`,
     },
     { id: 'lastValue', header: t.lastValue, isNumeric: true, cell: (rule) => texts.value(rule.metric, rule.last_value), value: (rule) => rule.last_value },
-    { id: 'severity', header: t.severity, cell: (rule) => <SeverityBadge severity={rule.severity} />, value: (rule) => rule.severity },
-    { id: 'notifies', header: t.notifies, cell: (rule) => targetsOf(rule) || t.nobody, value: targetsOf },
+    { id: 'severity', header: t.severity, isOptional: true, cell: (rule) => <SeverityBadge severity={rule.severity} />, value: (rule) => rule.severity },
+    { id: 'notifies', header: t.notifies, cell: (rule) => shortened(targetsOf(rule)) || t.nobody, value: (rule) => targetsOf(rule).join(' ') },
     { id: 'selector', header: t.restrictedTo, isOptional: true, cell: (rule) => texts.selector(rule.selector), value: (rule) => texts.selector(rule.selector) },
     { id: 'evaluated', header: t.evaluated, isOptional: true, cell: (rule) => <Time at={rule.evaluated_at} />, value: (rule) => rule.evaluated_at },
   ]
@@ -158,6 +158,11 @@ export default function RulesPage() {
 }
 
 /** Whom a rule notifies. */
-function targetsOf({ delivery }: Rule): string {
-  return [...(delivery.email?.to ?? []), delivery.webhook && new URL(delivery.webhook.url).host].filter(Boolean).join(', ')
+function targetsOf({ delivery }: Rule): string[] {
+  return [...(delivery.email?.to ?? []), ...(delivery.webhook ? [new URL(delivery.webhook.url).host] : [])]
+}
+
+/** The first of several, and how many more there are. */
+function shortened([first = '', ...others]: string[]): string {
+  return others.length > 0 ? `${first} +${others.length}` : first
 }

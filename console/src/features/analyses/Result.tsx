@@ -92,7 +92,9 @@ function AdviceItem({ one }: { one: Advice }) {
     <li className={styles.item}>
       <div className={styles.head}>
         <SeverityBadge severity={one.priority} />
-        <strong>{one.title}</strong>
+        <strong>
+          <Marked text={one.title} />
+        </strong>
       </div>
       <p className={styles.text}>
         <Marked text={one.description} />

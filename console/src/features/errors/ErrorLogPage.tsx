@@ -39,7 +39,7 @@ export default function ErrorLogPage() {
     },
     { id: 'message', header: t.message, cell: (error) => splitMessage(error.error_message).message, value: (error) => error.error_message },
     { id: 'time', header: t.time, cell: (error) => <Time at={error.created_at} />, value: (error) => error.created_at },
-    { id: 'source', header: t.source, cell: (error) => t.sources[error.source as keyof typeof t.sources] ?? error.source, value: (error) => error.source },
+    { id: 'source', header: t.source, isOptional: true, cell: (error) => t.sources[error.source as keyof typeof t.sources] ?? error.source, value: (error) => error.source },
     { id: 'project', header: t.project, cell: (error) => error.project_id && nameOf(error.project_id), value: (error) => error.project_id },
     { id: 'endpoint', header: t.endpoint, cell: (error) => error.endpoint, value: (error) => error.endpoint },
     { id: 'version', header: t.version, isOptional: true, cell: versionOf, value: versionOf },

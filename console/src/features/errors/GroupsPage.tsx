@@ -20,9 +20,8 @@ export default function GroupsPage() {
   const f = useFormat()
   const { session, projectId } = useSession()
   const [search] = useSearchState()
-  const scope = search.instance === 'true' ? '?instance=true' : ''
   const columns: Column<Group>[] = [
-    { id: 'type', header: t.type, cell: (group) => group.error_type, value: (group) => group.error_type },
+    { id: 'type', header: t.type, cell: (group) => <Link to={`/errors/${group.fingerprint}`} search={{ instance: search.instance } as never}>{group.error_type}</Link>, value: (group) => group.error_type },
     { id: 'message', header: t.message, cell: (group) => splitMessage(group.error_message).message, value: (group) => group.error_message },
     { id: 'count', header: t.count, isNumeric: true, cell: (group) => f.number(group.count), value: (group) => group.count },
     { id: 'first', header: t.firstSeen, cell: (group) => <Time at={group.first_seen} />, value: (group) => group.first_seen },
@@ -37,7 +36,6 @@ export default function GroupsPage() {
         columns={columns}
         filters={session.operator ? [{ name: 'instance', label: t.scope, options: [{ value: 'true', label: t.scopes.instance }] }] : []}
         rowKey={(group) => group.id}
-        rowLink={(group) => `/errors/${group.fingerprint}${scope}`}
         refresh={REFRESH_MS}
         empty={<Empty title={t.empty} action={<Link to="/connect">{t.connect}</Link>}>{t.emptyHint}</Empty>}
       />
