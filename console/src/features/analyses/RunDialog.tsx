@@ -37,7 +37,8 @@ export function RunDialog({ onClose }: { onClose: () => void }) {
   const [isBusy, setBusy] = useState(false)
   const create = useChange('post', '/api/v1/ai_analysis_results', ['/api/v1/ai_analysis_results'])
   const from = useMemo(() => new Date(Date.now() - PRESETS[range === 'newest' ? '7d' : range]).toISOString(), [range])
-  const endpoints = useRead('/api/v1/endpoint_stats', { query: { project_id: project ?? '', from, order: 'p95', limit: MOST } }, { enabled: project !== undefined && can('performance_records:read') })
+  const canList = can('performance_records:read')
+  const endpoints = useRead('/api/v1/endpoint_stats', { query: { project_id: project ?? '', from, order: 'p95', limit: MOST } }, { enabled: project !== undefined && canList })
   const config = useRead('/api/v1/system_config/{key}', { params: { key: 'insight.analysis' } }, { enabled: can('system_config:read') })
   const analyses = useRead('/api/v1/ai_analysis_results', { query: { project_id: project, limit: MOST } }, { enabled: project !== undefined })
   const settings = settingsFor(config.data?.config_value, project)
@@ -94,7 +95,7 @@ export function RunDialog({ onClose }: { onClose: () => void }) {
           }}
         />
         <FieldInput
-          field={{ name: 'range', label: t.range, kind: 'choice', isRequired: true, options: (Object.keys(t.ranges) as RangeName[]).map((value) => ({ value, label: t.ranges[value] })) }}
+          field={{ name: 'range', label: t.range, kind: 'choice', isRequired: true, options: (canList ? (Object.keys(t.ranges) as RangeName[]) : (['newest'] as const)).map((value) => ({ value, label: t.ranges[value] })) }}
           value={range}
           onChange={(value) => setRange((value as RangeName | undefined) ?? 'newest')}
         />
@@ -103,7 +104,7 @@ export function RunDialog({ onClose }: { onClose: () => void }) {
             name: 'endpoint',
             label: t.endpoint,
             help: endpointHelp,
-            kind: 'choice',
+            kind: canList ? 'choice' : 'text',
             isRequired: true,
             options: rows.map((row) => ({ value: row.endpoint ?? '', label: t.endpointChoice(row.endpoint ?? '', f.duration(row.p95 === null ? null : row.p95 * 1000)) })),
           }}

@@ -23,6 +23,7 @@ export function FirstRecord({ project }: { project: Schema<'ProjectView'> }) {
   const records = useRead('/api/v1/performance_records', { query: { project_id: project.id, limit: SHOWN } }, { refresh: REFRESH_MS, enabled: can('performance_records:read') })
   const rejected = useRead('/api/v1/rejected_records', { query: { project_id: project.id, limit: 1 } }, { refresh: REFRESH_MS, enabled: can('rejected_records:read') })
   const refused = rejected.data?.data.find((record) => new Date(record.created_at).getTime() > since)
+  if (!can('performance_records:read')) return <p>{t.mayNotRead}</p>
   return (
     <>
       <Loaded query={records} lines={2}>
