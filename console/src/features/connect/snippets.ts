@@ -42,7 +42,8 @@ export function snippetsOf(framework: Framework, values: SnippetValues): Snippet
       { name: 'start', code: 'export NODE_OPTIONS="--require @opentelemetry/auto-instrumentations-node/register"\nnode app.js' },
     ]
   }
-  const install = 'pip install opentelemetry-distro opentelemetry-exporter-otlp-proto-http\nopentelemetry-bootstrap -a install'
+  // The second command finds the instrumentations of all other libraries, such as database drivers.
+  const install = `pip install opentelemetry-distro opentelemetry-exporter-otlp-proto-http opentelemetry-instrumentation-${framework}\nopentelemetry-bootstrap -a install`
   return [{ name: 'install', code: install }, key, settings, { name: 'start', code: PYTHON_START[framework] }]
 }
 
