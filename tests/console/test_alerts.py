@@ -125,12 +125,17 @@ def test_a_managed_rule_keeps_its_threshold_until_it_is_taken_over(console: Cons
 
 def snippets(page: Page, *names: str) -> str:
     panel = page.get_by_role("tabpanel")
-    return "\n".join(panel.locator("div", has=page.get_by_role("heading", name=name, exact=True)).last.locator("code").inner_text() for name in names)
+    return "\n".join(
+        panel.locator("div", has=page.get_by_role("heading", name=name, exact=True)).last.locator("code").inner_text()
+        for name in names
+    )
 
 
 def run(script: str, folder: Path) -> str:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
