@@ -21,6 +21,7 @@ export const useListMessages = defineMessages(
     select: (name: string) => `Select ${name}`,
     selected: (count: number) => `${count} selected`,
     pages: 'Pages',
+    project: 'Project',
   },
   {
     columns: '列',
@@ -42,5 +43,6 @@ export const useListMessages = defineMessages(
     select: (name) => `选择 ${name}`,
     selected: (count) => `已选择 ${count} 项`,
     pages: '分页',
+    project: '项目',
   },
 )

@@ -23,6 +23,8 @@ interface ChartProps {
   format: (value: number | null) => string
   kind?: 'line' | 'bars'
   height?: number
+  /** Joins the values on both sides of times that have none. */
+  spansGaps?: boolean
   /** Called with the ends of a range that was dragged over. */
   onZoom?: (from: Date, to: Date) => void
 }
@@ -30,7 +32,7 @@ interface ChartProps {
 const COLOURS = 8
 
 /** Values over time. The same values are there as a table. */
-export function Chart({ label, times, series, format, kind = 'line', height = 220, onZoom }: ChartProps) {
+export function Chart({ label, times, series, format, kind = 'line', height = 220, spansGaps, onZoom }: ChartProps) {
   const t = useUiMessages()
   const f = useFormat()
   const language = useLanguage()
@@ -65,8 +67,8 @@ export function Chart({ label, times, series, format, kind = 'line', height = 22
             const stroke = colour(`--series-${(index % COLOURS) + 1}`)
             const isBars = kind === 'bars'
             // A value between two gaps is no line.
-            const points = { show: times.length < 3 || (!isBars && each.values.includes(null)), size: 4 }
-            return { label: each.name, stroke, width: 2, fill: isBars ? stroke : undefined, paths: isBars ? bars : undefined, points, value: (_: uPlot, value: number | null) => format(value) }
+            const points = { show: times.length < 3 || (!isBars && !spansGaps && each.values.includes(null)), size: 4 }
+            return { label: each.name, stroke, width: 2, spanGaps: spansGaps, fill: isBars ? stroke : undefined, paths: isBars ? bars : undefined, points, value: (_: uPlot, value: number | null) => format(value) }
           }),
         ],
         hooks: {
@@ -88,7 +90,7 @@ export function Chart({ label, times, series, format, kind = 'line', height = 22
       observer.disconnect()
       plot.destroy()
     }
-  }, [times, series, kind, height, isDark, language, isTable, isEmpty])
+  }, [times, series, kind, height, spansGaps, isDark, language, isTable, isEmpty])
 
   if (isEmpty) return <p className={styles.empty}>{t.noData}</p>
   return (
