@@ -15,14 +15,17 @@ import { jobs } from './jobs'
 import { keys } from './keys'
 import { limits } from './limits'
 import { loginSessions } from './login-sessions'
+import { metrics } from './metrics'
 import { prices } from './prices'
 import { projects } from './projects'
 import { providers } from './providers'
 import { quarantine } from './quarantine'
+import { records } from './records'
 import { rejectedRecords } from './rejected-records'
 import { roles } from './roles'
 import { routes } from './routes'
 import { signingKeys } from './signing-keys'
+import { statistics } from './statistics'
 import { suggestions } from './suggestions'
 import { tenants } from './tenants'
 import { tokenIssuers } from './token-issuers'
@@ -60,4 +63,7 @@ export const features: Feature[] = [
   analyses,
   errors,
   suggestions,
+  records,
+  statistics,
+  metrics,
 ]
