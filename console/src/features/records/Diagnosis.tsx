@@ -35,7 +35,8 @@ export function Diagnosis({ record, selected, onSelect }: DiagnosisProps) {
                   <Badge tone={TONES[finding.severity]}>{t.severities[finding.severity]}</Badge>
                   <h3>{t.rules[finding.rule]}</h3>
                   <span className={styles.muted}>
-                    {t.impact}: {f.percent(finding.impact)} · {t.saving}: {f.duration(finding.saving_ns / 1e6)}
+                    {t.impact(f.percent(finding.impact))}
+                    {finding.saving_ns > 0 && ` · ${t.saving(f.duration(finding.saving_ns / 1e6))}`}
                   </span>
                   {finding.calls.length > 0 && (
                     <Button aria-pressed={selected === select} onClick={() => onSelect(select)}>

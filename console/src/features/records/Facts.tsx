@@ -24,7 +24,7 @@ export function Figures({ record }: { record: Schema<'PerformanceRecordView'> })
         <Figure name={t.queries} value={f.number(database.query_count)} note={`${seconds(database.query_time)}${database.slow_queries > 0 ? ` · ${t.slowQueries(f.number(database.slow_queries))}` : ''}`} />
         {accesses > 0 && <Figure name={t.cacheHits} value={f.percent(cache.cache_hits / accesses)} note={`${f.number(cache.cache_hits)} / ${f.number(accesses)} · ${seconds(cache.cache_time)}`} />}
         {measured.cpu_time !== null && <Figure name={t.cpuTime} value={seconds(measured.cpu_time)} />}
-        {memory.peak_bytes !== null && <Figure name={t.peakMemory} value={f.bytes(memory.peak_bytes)} note={memory.delta_bytes !== null && `${t.memoryDelta}: ${f.bytes(memory.delta_bytes)}`} />}
+        {memory.peak_bytes !== null && <Figure name={t.peakMemory} value={f.bytes(memory.peak_bytes)} note={memory.delta_bytes !== null && t.gained(f.bytes(memory.delta_bytes))} />}
       </Grid>
     </Card>
   )
@@ -59,8 +59,8 @@ export function Details({ record }: { record: Schema<'PerformanceRecordView'> })
               <Link to="/error-log" search={{ trace_id: record.trace_id } as never}>{t.relatedErrors}</Link>
             </>,
           ],
-          ...Object.entries(request.query_params).map(([name, value]) => [`${t.parameters}: ${name}`, <code>{String(value)}</code>] as [string, React.ReactNode]),
-          ...Object.entries(request.headers).map(([name, value]) => [`${t.headers}: ${name}`, <code>{String(value)}</code>] as [string, React.ReactNode]),
+          ...Object.entries(request.query_params).map(([name, value]) => [`${t.parameter} ${name}`, <code>{String(value)}</code>] as [string, React.ReactNode]),
+          ...Object.entries(request.headers).map(([name, value]) => [`${t.header} ${name}`, <code>{String(value)}</code>] as [string, React.ReactNode]),
         ]}
       />
     </Card>

@@ -38,7 +38,7 @@ export function Operations({ calls, selected, onSelect, onFocus }: OperationsPro
         const columns: Column<{ operation: Operation; at: number }>[] = [
           {
             id: 'statement',
-            header: t.statement,
+            header: t.subjects[kind],
             cell: ({ operation, at }) => (
               <Button look="plain" className={styles.statement} aria-pressed={selected === `${kind}:${at}`} onClick={() => onSelect(`${kind}:${at}`)}>
                 <code>{operation.statement}</code>

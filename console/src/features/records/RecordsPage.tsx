@@ -56,7 +56,7 @@ export default function RecordsPage() {
     ...(project && !search.function ? [{ name: 'order', label: t.order, options: Object.entries(t.orders).map(([value, label]) => ({ value, label })) }] : []),
   ]
   return (
-    <Page title={t.title} description={project ? t.description : `${t.description} ${t.orderNeedsProject}`}>
+    <Page title={t.title} description={project ? t.description : t.descriptionOfAll}>
       <ResourceList
         path="/api/v1/performance_records"
         label={t.title}

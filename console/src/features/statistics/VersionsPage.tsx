@@ -50,6 +50,7 @@ function Choice({ projectId, versions }: { projectId: string; versions: Schema<'
     <label className={styles.choice}>
       {label}
       <select className={styles.select} value={value} onChange={(event) => setSearch({ [name]: event.target.value })}>
+        {!byAge.some(({ version }) => version === value) && <option value={value}>{value}</option>}
         {byAge.map(({ version, requests }) => (
           <option key={version} value={version}>
             {t.versionName(version, f.compact(requests))}
