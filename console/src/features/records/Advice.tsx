@@ -30,13 +30,13 @@ function Suggestions({ record }: { record: Schema<'PerformanceRecordView'> }) {
   const read = useRead('/api/v1/suggestions', { query: { project_id: record.project_id, endpoint: record.endpoint } })
   if (!read.data || read.data.data.length === 0) return null
   return (
-    <Card title={t.suggestions} actions={<Link to="/suggestions" search={{ endpoint: record.endpoint } as never}>{t.suggestions}</Link>}>
+    <Card title={t.suggestions} actions={<Link to="/suggestions" search={{ endpoint: record.endpoint, project_id: record.project_id } as never}>{t.details}</Link>}>
       <DataTable
         label={t.suggestions}
         rows={read.data.data}
         rowKey={(row) => row.id}
         columns={[
-          { id: 'title', header: t.suggestions, cell: (row) => <><Prose text={row.title} /> {row.record_id === record.id && <Badge tone="info">{t.fromThis}</Badge>}</> },
+          { id: 'title', header: t.suggestion, cell: (row) => <><Prose text={row.title} /> {row.record_id === record.id && <Badge tone="info">{t.fromThis}</Badge>}</> },
           { id: 'version', header: t.version, cell: (row) => row.version },
           { id: 'state', header: t.state, cell: (row) => <Badge>{t.states[row.status]}</Badge> },
           { id: 'predicted', header: t.predicted, isNumeric: true, cell: (row) => f.percent(row.predicted_gain) },
