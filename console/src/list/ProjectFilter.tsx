@@ -25,13 +25,13 @@ export function useProject(): CurrentProject {
   return { projectId: search.project_id ?? projectId ?? newest?.id ?? null, projects, isLoading: read.isLoading }
 }
 
-/** Chooses the project of such a page, unless one is chosen for all pages. */
+/** Chooses the project of such a page, unless one is chosen for all pages and the URL names no other. */
 export function ProjectFilter() {
   const t = useListMessages()
   const { projectId: chosenForAll } = useSession()
   const [, setSearch] = useSearchState()
   const { projectId, projects } = useProject()
-  if (chosenForAll || projects.length < 2) return null
+  if ((chosenForAll && chosenForAll === projectId) || projects.length < 2) return null
   return (
     <select className={styles.filter} aria-label={t.project} value={projectId ?? ''} onChange={(event) => setSearch({ project_id: event.target.value })}>
       {projects.map((project) => (

@@ -4,6 +4,7 @@ import type { Schema } from '@/api/types'
 import { useFormat } from '@/i18n/format'
 import type { Column } from '@/list/DataTable'
 import type { Filter } from '@/list/FilterBar'
+import { useProject } from '@/list/ProjectFilter'
 import { ResourceList } from '@/list/ResourceList'
 import { useSearchState } from '@/list/search'
 import { Empty } from '@/ui/Feedback'
@@ -22,6 +23,7 @@ export default function RecordsPage() {
   const { projectId } = useSession()
   const [search] = useSearchState()
   const project = search.project_id ?? projectId
+  const { projects } = useProject()
   const seconds = (value: number | null) => f.duration(value === null ? null : value * 1000)
   const columns: Column<Record_>[] = [
     { id: 'endpoint', header: t.endpoint, cell: (record) => record.endpoint, value: (record) => record.endpoint },
@@ -42,6 +44,7 @@ export default function RecordsPage() {
     { id: 'trace', header: t.trace, isOptional: true, cell: (record) => <Link to="/records" search={{ trace_id: record.trace_id } as never}><code>…{record.trace_id.slice(-8)}</code></Link>, value: (record) => record.trace_id },
   ]
   const filters: Filter[] = [
+    ...(project !== projectId || !projectId ? [{ name: 'project_id', label: t.project, options: projects.map(({ id, name }) => ({ value: id, label: name })) }] : []),
     { name: 'endpoint', label: t.endpoint },
     { name: 'min_duration', label: t.minDuration },
     { name: 'max_duration', label: t.maxDuration },

@@ -17,6 +17,8 @@ import { Trend } from './Trend'
 
 type Row = Schema<'Sums_EndpointStats'>['data'][number]
 
+const queriesEach = (row: Row) => (row.requests > 0 ? row.database_metrics.query_count / row.requests : null)
+
 const ROWS = 200
 const REFRESH_MS = 30_000
 
@@ -48,7 +50,7 @@ export default function EndpointsPage() {
     { id: 'p50', header: 'p50', isNumeric: true, cell: (row) => seconds(row.p50), value: (row) => row.p50 },
     { id: 'p95', header: 'p95', isNumeric: true, cell: (row) => seconds(row.p95), value: (row) => row.p95 },
     { id: 'p99', header: 'p99', isNumeric: true, cell: (row) => seconds(row.p99), value: (row) => row.p99 },
-    { id: 'queries', header: t.queriesEach, isNumeric: true, cell: (row) => f.number(row.requests > 0 ? row.database_metrics.query_count / row.requests : null), value: (row) => row.database_metrics.query_count },
+    { id: 'queries', header: t.queriesEach, isNumeric: true, cell: (row) => f.number(queriesEach(row)), value: queriesEach },
     { id: 'hitRate', header: t.hitRate, isNumeric: true, cell: (row) => f.percent(row.cache_hit_rate), value: (row) => row.cache_hit_rate },
   ]
   return (
