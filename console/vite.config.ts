@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
@@ -9,15 +9,18 @@ import { defineConfig } from 'vitest/config'
 const server = process.env.LOAM_URL ?? 'http://127.0.0.1:8790'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const folder = here('../target/console')
 /** Smaller files don't gain from compression. */
 const SMALLEST = 1024
 
 /** Writes each file compressed beside it: the server embeds those. */
 function compress(): Plugin {
+  let folder = ''
   return {
     name: 'compress',
     apply: 'build',
+    configResolved: ({ root, build }) => {
+      folder = resolve(root, build.outDir)
+    },
     closeBundle() {
       for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
         const file = join(entry.parentPath, entry.name)
@@ -38,7 +41,7 @@ export default defineConfig({
   resolve: { alias: { '@': here('./src') } },
   cacheDir: here('../target/vite'),
   build: {
-    outDir: folder,
+    outDir: here('../target/console'),
     emptyOutDir: true,
     // The Content-Security-Policy admits no `data:` scripts, styles or fonts.
     assetsInlineLimit: 0,

@@ -48,7 +48,7 @@ export function urlOf(path: string, params: PathParameters = {}, query: Record<s
 }
 
 /** What belongs to the instance: operators lose it where they act in another tenant. */
-const OF_INSTANCE = /^\/api\/v1\/(tenants|signing_keys)\b/
+const OF_INSTANCE = /^\/api\/v1\/(tenants|signing_keys|database)\b/
 
 /** The headers of a request. */
 export function headersOf(method: Method, extra: Record<string, string> = {}, path = ''): Headers {

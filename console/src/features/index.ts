@@ -26,6 +26,7 @@ import { roles } from './roles'
 import { routes } from './routes'
 import { signingKeys } from './signing-keys'
 import { statistics } from './statistics'
+import { start } from './start'
 import { suggestions } from './suggestions'
 import { tenants } from './tenants'
 import { tokenIssuers } from './token-issuers'
@@ -35,6 +36,7 @@ import { users } from './users'
 /** Every slice of the console. */
 export const features: Feature[] = [
   usage,
+  start,
   calls,
   providers,
   routes,

@@ -19,8 +19,8 @@ const useMessages = defineMessages(
     system: (part) => `Loam（${part}）`,
     apiKey: '密钥',
     token: '令牌：',
-    endUser: '终端用户',
-    projectKey: '采集密钥：',
+    endUser: '最终用户',
+    projectKey: '接入 key：',
   },
 )
 

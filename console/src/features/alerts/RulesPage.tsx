@@ -132,7 +132,11 @@ export default function RulesPage() {
           onSecret={(secret) => setOpen((previous) => ({ ...previous, secret }))}
         />
       )}
-      {open.secret && !open.form && <SecretDialog title={t.secretTitle} description={t.secretDescription} secret={open.secret} onClose={() => setOpen({})} />}
+      {open.secret && !open.form && (
+        <SecretDialog title={t.secretTitle} secret={open.secret} onClose={() => setOpen({})}>
+          <p>{t.secretDescription}</p>
+        </SecretDialog>
+      )}
       {open.taken && (
         <ConfirmDialog
           title={`${t.takeOver}: ${open.taken.name}`}

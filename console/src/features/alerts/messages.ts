@@ -252,7 +252,7 @@ export const useMessages = defineMessages(
     endpoint: '接口',
     endpointHelp: '与接口列表中的写法一致，例如“GET /users/{id}”。留空表示全部请求。',
     version: '应用版本',
-    provider: '提供商',
+    provider: '供应商',
     model: '模型',
     metricName: '指标名称',
     aggregate: '聚合方式',
@@ -310,6 +310,6 @@ export const useMessages = defineMessages(
       firing: '有未结束的告警事件。',
       resolved: '告警事件已手动解决；数值恢复正常之前，不会产生新的告警事件。',
     },
-    actors: { system: 'Loam', apiKey: 'API 密钥' },
+    actors: { system: 'Loam', apiKey: 'API key' },
   },
 )

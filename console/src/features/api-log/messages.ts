@@ -59,7 +59,7 @@ export const useMessages = defineMessages(
     size: '响应大小',
     user: '用户',
     userId: '用户 ID',
-    apiKey: 'API 密钥',
+    apiKey: 'API key',
     project: '项目',
     session: '会话',
     sessionId: '会话 ID',

@@ -19,7 +19,7 @@ import { Chats } from './Chats'
 import { channelFields } from './fields'
 import { useMessages } from './messages'
 import { Overview } from './Overview'
-import { SecretDialog } from './SecretDialog'
+import { ChannelSecretDialog } from './ChannelSecretDialog'
 
 const PATH = '/api/v1/channels'
 type Dialogs = 'edit' | 'rotate' | 'disconnect' | 'delete'
@@ -129,7 +129,7 @@ export default function ChannelPage() {
           onSubmit={async (body) => setSecret(await rotate.mutateAsync({ params, body: body as Schema<'SecretRotate'> }))}
         />
       )}
-      {secret && <SecretDialog channel={secret} onClose={() => setSecret(null)} />}
+      {secret && <ChannelSecretDialog channel={secret} onClose={() => setSecret(null)} />}
       <ConfirmDialog
         title={t.disconnectTitle}
         description={t.disconnectHelp}

@@ -16,7 +16,7 @@ import { Page } from '@/ui/Page'
 import { Time } from '@/ui/Time'
 import { channelFields } from './fields'
 import { useMessages } from './messages'
-import { SecretDialog } from './SecretDialog'
+import { ChannelSecretDialog } from './ChannelSecretDialog'
 
 type Channel = Schema<'ChannelView'>
 
@@ -68,7 +68,7 @@ export default function ChannelsPage() {
           onSubmit={async (body) => setMade(await create.mutateAsync({ body: body as unknown as Schema<'ChannelCreate'> }))}
         />
       )}
-      {made && <SecretDialog channel={made} onClose={() => void navigate({ to: `/channels/${made.id}` })} />}
+      {made && <ChannelSecretDialog channel={made} onClose={() => void navigate({ to: `/channels/${made.id}` })} />}
     </Page>
   )
 }

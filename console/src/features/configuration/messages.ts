@@ -157,7 +157,7 @@ export const useMessages = defineMessages(
     asTenant: '与租户相同',
     remains: {
       llm_call_bodies_days: '调用记录，包括 Token、费用和耗时',
-      llm_calls_days: '用量汇总（按终端用户和标签的除外）',
+      llm_calls_days: '用量汇总（按最终用户和标签的除外）',
       turn_events_days: '轮次及其消息',
     },
   },

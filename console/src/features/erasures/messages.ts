@@ -77,9 +77,9 @@ export const useMessages = defineMessages(
     digest: '对象摘要',
     actor: '发起者',
     states: { running: '进行中', completed: '已完成' },
-    types: { user: '用户', end_user: '终端用户', session: '会话', tenant: '租户' },
+    types: { user: '用户', end_user: '最终用户', session: '会话', tenant: '租户' },
     typeHelp: {
-      user: '用户 ID。用户及其密钥、登录会话会立即删除，随后删除提及此人的消息、调用、记录和 Trace。external_id 相同的终端用户视为同一人。',
+      user: '用户 ID。用户及其密钥、登录会话会立即删除，随后删除提及此人的消息、调用、记录和 Trace。external_id 相同的最终用户视为同一人。',
       end_user: '应用内此人的 ID，即调用中的 user、用户的 external_id。external_id 与此相同的用户视为同一人。',
       session: '会话 ID。会话的消息、轮次及其调用的请求与响应体都会删除。',
       tenant: '租户 ID。租户的一切数据都会删除，包括审计日志。',
@@ -118,7 +118,7 @@ export const useMessages = defineMessages(
     places: {
       'backups made before': '此前的备份',
       users: '用户',
-      api_keys: 'API 密钥',
+      api_keys: 'API key',
       login_sessions: '登录会话',
       chat_sessions: '会话',
       messages: '消息',
@@ -150,8 +150,8 @@ export const useMessages = defineMessages(
     reasons: {
       idempotency_keys: '修改类请求的摘要，保留一天，避免同一请求重复生效',
       error_groups: '各类错误的次数',
-      llm_calls: '每次调用的时间、提供商、模型、密钥、项目、Token、费用和耗时，使账目完整',
-      usage_stats: '按密钥、项目、提供商和模型汇总的调用数、Token 和费用，账单据此生成',
+      llm_calls: '每次调用的时间、供应商、模型、密钥、项目、Token、费用和耗时，使账目完整',
+      usage_stats: '按密钥、项目、供应商和模型汇总的调用数、Token 和费用，账单据此生成',
       call_trees: '应用请求与函数的统计，无法识别个人',
       channel_events: '平台为每个事件分配的 ID，用于识别重复投递',
       messages: '多人会话中每条消息的位置，不含内容和发送者',

@@ -26,7 +26,7 @@ export const KINDS: Record<string, [en: string, zh: string]> = {
   'rejected_records.delete_old': ['Delete old rejected records', '删除过期的被拒记录'],
   'suggestions.collect': ['Collect suggestions', '收集优化建议'],
   'suggestions.measure_gains': ['Measure the gain of suggestions', '测量建议的收益'],
-  'tenants.prepare_providers': ['Create the providers of a new tenant', '为新租户创建提供商'],
+  'tenants.prepare_providers': ['Create the providers of a new tenant', '为新租户创建供应商'],
   'tool_calls.end_lost': ['Mark lost tool calls', '标记丢失的工具调用'],
   'turns.delete_old_events': ['Delete old streams of turns', '删除过期的轮次流'],
   'users.delete_chat_sessions': ['Delete the sessions of a deleted user', '删除用户的会话'],
