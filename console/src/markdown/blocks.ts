@@ -1,0 +1,38 @@
+import { Lexer, type Links, type Token } from 'marked'
+
+/** A top-level block of a text: a paragraph, a list, a table, … */
+export interface Block {
+  raw: string
+  token: Token
+}
+
+export interface Parsed {
+  /** The text that was parsed, with line feeds only. */
+  text: string
+  blocks: Block[]
+  /** Targets of links that the text defines by name. */
+  links: Links
+}
+
+const NOTHING: Parsed = { text: '', blocks: [], links: {} }
+
+/** Parses a text into blocks. Where it continues a text that was parsed before, only what may still change is parsed
+ * again: the last block, and the blank lines after it. */
+export function parseBlocks(source: string, previous: Parsed = NOTHING): Parsed {
+  const text = source.includes('\r') ? source.replace(/\r\n?/g, '\n') : source
+  const isContinued = previous.blocks.length > 0 && text.startsWith(previous.text)
+  if (isContinued && text.length === previous.text.length) return previous
+  const kept = isContinued ? previous.blocks.slice(0, stableCount(previous.blocks)) : []
+  const from = kept.reduce((length, block) => length + block.raw.length, 0)
+  const lexer = new Lexer()
+  if (isContinued) lexer.tokens.links = { ...previous.links }
+  const tokens = lexer.lex(text.slice(from))
+  return { text, blocks: [...kept, ...tokens.map((token) => ({ raw: token.raw, token }))], links: tokens.links }
+}
+
+/** How many blocks at the beginning can't change when the text grows. */
+function stableCount(blocks: Block[]): number {
+  let count = blocks.length
+  while (count > 0 && blocks[count - 1]?.token.type === 'space') count -= 1
+  return Math.max(0, count - 1)
+}
