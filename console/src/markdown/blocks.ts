@@ -1,4 +1,4 @@
-import { Lexer, type Links, type Token } from 'marked'
+import { Lexer, type Token, type Tokens } from 'marked'
 
 /** A top-level block of a text: a paragraph, a list, a table, … */
 export interface Block {
@@ -10,11 +10,9 @@ export interface Parsed {
   /** The text that was parsed, with line feeds only. */
   text: string
   blocks: Block[]
-  /** Targets of links that the text defines by name. */
-  links: Links
 }
 
-const NOTHING: Parsed = { text: '', blocks: [], links: {} }
+const NOTHING: Parsed = { text: '', blocks: [] }
 
 /** Parses a text into blocks. Where it continues a text that was parsed before, only what may still change is parsed
  * again: the last block, and the blank lines after it. */
@@ -25,9 +23,14 @@ export function parseBlocks(source: string, previous: Parsed = NOTHING): Parsed 
   const kept = isContinued ? previous.blocks.slice(0, stableCount(previous.blocks)) : []
   const from = kept.reduce((length, block) => length + block.raw.length, 0)
   const lexer = new Lexer()
-  if (isContinued) lexer.tokens.links = { ...previous.links }
+  for (const { token } of kept) if (token.type === 'def') define(lexer, token as Tokens.Def)
   const tokens = lexer.lex(text.slice(from))
-  return { text, blocks: [...kept, ...tokens.map((token) => ({ raw: token.raw, token }))], links: tokens.links }
+  return { text, blocks: [...kept, ...tokens.map((token) => ({ raw: token.raw, token }))] }
+}
+
+/** Tells the target of links that an earlier block defines by name; the first definition counts. */
+function define(lexer: Lexer, { tag, href, title }: Tokens.Def): void {
+  lexer.tokens.links[tag] ??= { href, title }
 }
 
 /** How many blocks at the beginning can't change when the text grows. */
