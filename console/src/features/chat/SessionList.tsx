@@ -1,0 +1,116 @@
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { SquarePen } from 'lucide-react'
+import { memo, useEffect, useMemo, useRef, useState } from 'react'
+import { request } from '@/api/request'
+import { useSession } from '@/api/session'
+import { isId } from '@/feature'
+import { useFormat } from '@/i18n/format'
+import { useSearchState } from '@/list/search'
+import { classes } from '@/ui/classes'
+import { IconButton } from '@/ui/Button'
+import { ErrorMessage, Skeleton } from '@/ui/Feedback'
+import { Time } from '@/ui/Time'
+import styles from './chat.module.css'
+import { useMessages } from './messages'
+
+const PAGE_SIZE = 100
+const ROW_HEIGHT = 52
+const REFRESH_MS = 15_000
+/** A search reads pages until it has found as many, or has looked through as many sessions. */
+const FOUND_ENOUGH = 30
+const SEARCHED_AT_MOST = 5_000
+
+/** The sessions, the most recently active first. */
+export const SessionList = memo(function SessionList({ selected }: { selected?: string }) {
+  const t = useMessages()
+  const f = useFormat()
+  const navigate = useNavigate()
+  const { session: me, projectId } = useSession()
+  const [search, setSearch] = useSearchState()
+  const [text, setText] = useState('')
+  const scroller = useRef<HTMLDivElement>(null)
+  const seesAll = me.permissions.some((permission) => permission === '*' || permission === 'chat_sessions:all')
+  const state = search.state === 'archived' || search.state === 'all' ? search.state : 'active'
+  const filter = {
+    user_id: seesAll && search.owner === 'me' ? (me.user?.id ?? undefined) : undefined,
+    status: state === 'all' ? undefined : (state as 'active' | 'archived'),
+    project_id: projectId ?? undefined,
+  }
+  const list = useInfiniteQuery({
+    queryKey: ['chat list', filter],
+    queryFn: ({ pageParam, signal }) => request('get', '/api/v1/chat_sessions', { query: { ...filter, limit: PAGE_SIZE, cursor: pageParam ?? undefined }, signal }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor ?? null,
+    refetchInterval: (query) => (query.state.data && query.state.data.pages.length > 1 ? false : REFRESH_MS),
+  })
+  const all = useMemo(() => {
+    // A session that moved to the front while pages were read is on two of them.
+    const seen = new Set<string>()
+    return (list.data?.pages ?? []).flatMap((page) => page.data.filter(({ id }) => !seen.has(id) && seen.add(id)))
+  }, [list.data])
+  const wanted = text.trim().toLowerCase()
+  const rows = useMemo(() => (wanted ? all.filter(({ title, external_id, id }) => title.toLowerCase().includes(wanted) || external_id?.toLowerCase().includes(wanted) || id === wanted) : all), [all, wanted])
+
+  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_HEIGHT, overscan: 10, getItemKey: (index) => rows[index]?.id ?? index })
+  const last = virtual.getVirtualItems().at(-1)?.index ?? 0
+  const needsMore = wanted ? rows.length < FOUND_ENOUGH && all.length < SEARCHED_AT_MOST : last >= rows.length - 20
+  useEffect(() => {
+    if (needsMore && list.hasNextPage && !list.isFetching) void list.fetchNextPage()
+  }, [needsMore, list.hasNextPage, list.isFetching])
+
+  const keep = { owner: search.owner, state: search.state }
+  return (
+    <nav className={styles.list} aria-label={t.sessions}>
+      <div className={styles.listHead}>
+        <input
+          type="search"
+          className={styles.input}
+          aria-label={t.search}
+          placeholder={t.search}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={(event) => event.key === 'Enter' && isId(text.trim()) && void navigate({ to: `/chat/${text.trim()}`, search: keep } as never)}
+        />
+        <IconButton label={t.newSession} icon={<SquarePen size={17} />} onClick={() => void navigate({ to: '/chat', search: { ...keep, new: '1' } } as never)} />
+      </div>
+      <div className={styles.listFilters}>
+        {seesAll && (
+          <select className={styles.input} aria-label={t.filter} value={search.owner ?? ''} onChange={(event) => setSearch({ owner: event.target.value })}>
+            <option value="">{t.everyones}</option>
+            <option value="me">{t.mine}</option>
+          </select>
+        )}
+        <select className={styles.input} aria-label={t.filter} value={state} onChange={(event) => setSearch({ state: event.target.value === 'active' ? undefined : event.target.value })}>
+          <option value="active">{t.active}</option>
+          <option value="archived">{t.archived}</option>
+          <option value="all">{t.allStates}</option>
+        </select>
+      </div>
+      {list.error && <ErrorMessage error={list.error} onRetry={() => void list.refetch()} />}
+      {!list.data && !list.error && <Skeleton lines={6} />}
+      {list.data && rows.length === 0 && <p className={styles.note}>{wanted ? t.nothingFound : t.noSessions}</p>}
+      <div ref={scroller} className={styles.listScroll} tabIndex={-1}>
+        <ul style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => {
+            const session = rows[item.index]
+            if (!session) return null
+            return (
+              <li key={item.key} style={{ height: ROW_HEIGHT, transform: `translateY(${item.start}px)` }}>
+                <Link to={`/chat/${session.id}`} search={keep as never} preload={false} className={classes(styles.session, session.id === selected && styles.selected)} aria-current={session.id === selected ? 'page' : undefined}>
+                  <span className={styles.sessionTitle}>{session.title || t.untitled}</span>
+                  <span className={styles.small}>
+                    {session.model && `${session.model} · `}
+                    <Time at={session.last_activity} />
+                  </span>
+                </Link>
+              </li>
+            )
+          })}
+        </ul>
+        {wanted && list.hasNextPage && !needsMore && <p className={styles.note}>{t.searchedNewest(f.number(all.length))}</p>}
+      </div>
+    </nav>
+  )
+})
