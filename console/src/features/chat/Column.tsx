@@ -66,7 +66,7 @@ function Locked({ conversation }: { conversation: Conversation }) {
   }
   return (
     <div className={styles.lock}>
-      {lock === 'other' && t.lockedOther(owner.data?.display_name || owner.data?.username || t.anotherUser)}
+      {lock === 'other' && t.lockedOther(owner.data?.full_name || owner.data?.username || t.anotherUser)}
       {lock === 'permission' && t.lockedPermission}
       {lock === 'archived' && (
         <>
