@@ -31,6 +31,7 @@ import { start } from './start'
 import { suggestions } from './suggestions'
 import { tenants } from './tenants'
 import { tokenIssuers } from './token-issuers'
+import { toolCalls } from './tool-calls'
 import { usage } from './usage'
 import { users } from './users'
 

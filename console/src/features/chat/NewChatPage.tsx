@@ -67,7 +67,7 @@ export default function NewChatPage() {
             <ArrowLeft size={18} />
           </Link>
           <div className={styles.startBody}>
-            <h1>{t.start}</h1>
+            <h2>{t.start}</h2>
             <p className={styles.small}>{mayWrite ? t.startHint : t.lockedPermission}</p>
             {mayWrite && models.isLoaded && models.routes.length === 0 && models.byProvider.length === 0 && (
               <p>

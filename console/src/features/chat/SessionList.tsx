@@ -63,6 +63,8 @@ export const SessionList = memo(function SessionList({ selected }: { selected?: 
   const keep = { owner: search.owner, state: search.state }
   return (
     <nav className={styles.list} aria-label={t.sessions}>
+      {/* The title of an open conversation is the heading of its page. */}
+      {!selected && <h1 className="visually-hidden">{t.title}</h1>}
       <div className={styles.listHead}>
         <input
           type="search"
@@ -88,7 +90,7 @@ export const SessionList = memo(function SessionList({ selected }: { selected?: 
           <option value="all">{t.allStates}</option>
         </select>
       </div>
-      {list.error && <ErrorMessage error={list.error} onRetry={() => void list.refetch()} />}
+      {list.error && !list.data && <ErrorMessage error={list.error} onRetry={() => void list.refetch()} />}
       {!list.data && !list.error && <Skeleton lines={6} />}
       {list.data && rows.length === 0 && <p className={styles.note}>{wanted ? t.nothingFound : t.noSessions}</p>}
       <div ref={scroller} className={styles.listScroll} tabIndex={-1}>

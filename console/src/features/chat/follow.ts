@@ -15,7 +15,7 @@ export type Beginning = { path: string; params: Record<string, string>; body: ob
 const FIRST_PAUSE = 500
 const LONGEST_PAUSE = 15_000
 /** The server sends a keep-alive more often. */
-const SILENCE = 60_000
+const SILENCE = 45_000
 /** The page is drawn at most this often while text arrives. */
 const DRAW_EVERY = 50
 

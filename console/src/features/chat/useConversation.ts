@@ -105,7 +105,7 @@ export function useConversation(id: string): Conversation {
         setLive((previous) => previous && { ...previous, followed })
         if (answer.state !== 'ended' && connection.state !== 'failed') return
         if (answer.ended?.error) setProblem(answer.ended.error)
-        else if (answer.ended?.state === 'interrupted') setProblem({ code: 'interrupted', message: '' })
+        else if (answer.ended?.state === 'interrupted' && answer.parts.length === 0) setProblem({ code: 'interrupted', message: '' })
         // A request that was repeated after its turn had begun: the list of turns tells how it goes on.
         else if (connection.state === 'failed' && connection.error.code !== 'request_in_progress') setProblem({ code: connection.error.code, message: connection.error.message })
         void reload().then((found) => {
