@@ -1,6 +1,6 @@
 import { memo, useEffect, useState } from 'react'
-import { CopyButton } from '@/ui/Code'
 import { classes } from '@/ui/classes'
+import { CopyCode } from './CopyCode'
 import type { Piece } from './highlight'
 import styles from './Markdown.module.css'
 
@@ -21,7 +21,7 @@ export const Code = memo(function Code({ code, language, isOpen = false }: CodeP
     <div className={styles.code}>
       <div className={styles.codeHead}>
         <span>{language}</span>
-        <CopyButton text={code} />
+        <CopyCode code={code} />
       </div>
       <pre tabIndex={0}>
         <code>

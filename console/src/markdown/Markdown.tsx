@@ -1,6 +1,7 @@
 import type { Token, Tokens } from 'marked'
 import { Fragment, memo, type ReactNode, useRef } from 'react'
-import { type Block, type Parsed, parseBlocks } from './blocks'
+import { type Block, chunksOf, type Parsed, parseBlocks } from './blocks'
+import { classes } from '@/ui/classes'
 import { Code } from './Code'
 import styles from './Markdown.module.css'
 import { decodeEntities, safeImage, safeLink } from './safe'
@@ -11,15 +12,31 @@ interface MarkdownProps {
   isGrowing?: boolean
 }
 
+/** Blocks are compared and laid out by as many: a long text that grows costs as much as its end. */
+const CHUNK = 24
+
 /** A text in Markdown as elements. HTML in it is shown as it is written. */
 export const Markdown = memo(function Markdown({ text, isGrowing = false }: MarkdownProps) {
   const parsed = useRef<Parsed>(undefined)
+  const chunks = useRef<Block[][]>([])
   parsed.current = parseBlocks(text, parsed.current)
-  const { blocks } = parsed.current
+  chunks.current = chunksOf(parsed.current.blocks, CHUNK, chunks.current)
+  const last = chunks.current.length - 1
   return (
     <div className={styles.markdown}>
+      {chunks.current.map((blocks, index) => (
+        <Chunk key={index} blocks={blocks} isOpen={isGrowing && index === last} isLong={last > 0} />
+      ))}
+    </div>
+  )
+})
+
+/** Consecutive blocks. Those of a long text that are out of sight are neither laid out nor painted. */
+const Chunk = memo(function Chunk({ blocks, isOpen, isLong }: { blocks: Block[]; isOpen: boolean; isLong: boolean }) {
+  return (
+    <div className={classes(styles.chunk, isLong && styles.skipped)}>
       {blocks.map((block, index) => (
-        <BlockView key={index} block={block} isOpen={isGrowing && index === blocks.length - 1} />
+        <BlockView key={index} block={block} isOpen={isOpen && index === blocks.length - 1} />
       ))}
     </div>
   )

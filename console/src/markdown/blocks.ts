@@ -39,3 +39,12 @@ function stableCount(blocks: Block[]): number {
   while (count > 0 && blocks[count - 1]?.token.type === 'space') count -= 1
   return Math.max(0, count - 1)
 }
+
+/** Blocks by as many, where a part is the same array as before while its blocks are the same. */
+export function chunksOf(blocks: Block[], size: number, previous: Block[][]): Block[][] {
+  return Array.from({ length: Math.ceil(blocks.length / size) }, (_, index) => {
+    const chunk = blocks.slice(index * size, (index + 1) * size)
+    const before = previous[index]
+    return before && before.length === chunk.length && chunk.every((block, at) => block === before[at]) ? before : chunk
+  })
+}

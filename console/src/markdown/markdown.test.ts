@@ -1,11 +1,11 @@
 import { createElement } from 'react'
 import { renderToStaticMarkup } from 'react-dom/server'
 import { describe, expect, it, vi } from 'vitest'
-import { parseBlocks, type Parsed } from './blocks'
+import { chunksOf, parseBlocks, type Parsed } from './blocks'
 import { highlight } from './highlight'
 import { decodeEntities, safeImage, safeLink } from './safe'
 
-vi.mock('@/ui/Code', () => ({ CopyButton: () => null }))
+vi.mock('./CopyCode', () => ({ CopyCode: () => null }))
 const { Markdown } = await import('./Markdown')
 
 const draw = (text: string) => renderToStaticMarkup(createElement(Markdown, { text }))
@@ -125,6 +125,12 @@ describe('a growing text', () => {
     expect(after.blocks[0]).toBe(before.blocks[0])
     expect(after.blocks[2]).toBe(before.blocks[2])
     expect(after.blocks.at(-1)?.raw).toBe('three')
+  })
+  it('keeps the chunks whose blocks are the same', () => {
+    const parsed = parseBlocks('a\n\nb\n\nc')
+    const before = chunksOf(parsed.blocks, 2, [])
+    const after = chunksOf(parseBlocks('a\n\nb\n\nc\n\nd', parsed).blocks, 2, before)
+    expect(after.map((chunk, index) => chunk === before[index])).toEqual([true, true, false, false])
   })
   it('begins anew with another text', () => {
     expect(parseBlocks('other', parseBlocks('one\n\ntwo')).blocks.map(({ raw }) => raw)).toEqual(['other'])

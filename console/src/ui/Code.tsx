@@ -16,7 +16,7 @@ export function CopyButton({ text, label }: { text: string; label?: string }) {
   return <IconButton label={isCopied ? t.copied : (label ?? t.copy)} icon={isCopied ? <Check size={15} /> : <Copy size={15} />} onClick={copy} className={styles.copy} />
 }
 
-async function copyText(text: string): Promise<void> {
+export async function copyText(text: string): Promise<void> {
   if (navigator.clipboard) return navigator.clipboard.writeText(text)
   // Pages over plain HTTP have no clipboard, except those of this machine.
   const area = document.createElement('textarea')
