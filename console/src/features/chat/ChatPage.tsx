@@ -8,6 +8,7 @@ import { useSearchState } from '@/list/search'
 import { Column } from './Column'
 import { Composer } from './Composer'
 import styles from './chat.module.css'
+import { useEvent } from './useEvent'
 import { leaveQuestion, takeQuestion } from './first'
 import { Layout } from './Layout'
 import { useMessages } from './messages'
@@ -27,11 +28,14 @@ function Single({ id }: { id: string }) {
   const [, setSearch] = useSearchState()
   const [isComparing, setComparing] = useState(false)
   useFirstQuestion(conversation)
+  const compare = useEvent(() => setComparing(true))
+  const ask = useEvent((content: Schema<'MessageContent'>) => conversation.ask(content))
+  const stop = useEvent(() => void conversation.stop())
   return (
     <Layout title={conversation.session?.title ?? t.title} selected={id}>
       <div className={styles.single}>
-        <Column conversation={conversation} onCompare={() => setComparing(true)} />
-        {!conversation.lock && <Composer draftKey={id} isBusy={conversation.live !== null} isDisabled={!conversation.isLoaded} refused={conversation.unsent} onSend={(content) => conversation.ask(content)} onStop={() => void conversation.stop()} />}
+        <Column conversation={conversation} onCompare={compare} />
+        {!conversation.lock && <Composer draftKey={id} isBusy={conversation.live !== null} isDisabled={!conversation.isLoaded} refused={conversation.unsent} onSend={ask} onStop={stop} />}
       </div>
       {isComparing && conversation.session && <CompareDialog conversation={conversation} session={conversation.session} onClose={() => setComparing(false)} onOpened={(second) => setSearch({ with: second }, { push: true })} />}
     </Layout>
@@ -46,12 +50,15 @@ function Pair({ id, second }: { id: string; second: string }) {
   useFirstQuestion(both[1])
   const writable = both.filter(({ lock }) => !lock)
   const live = both.filter((conversation) => conversation.live !== null)
+  const ask = useEvent((content: Schema<'MessageContent'>) => writable.forEach((conversation) => conversation.ask(content)))
+  const stop = useEvent(() => live.forEach((conversation) => void conversation.stop()))
+  const close = useEvent(() => setSearch({ with: undefined }, { push: true }))
   return (
     <Layout title={both[0].session?.title ?? t.title} selected={id}>
       <div className={styles.single}>
         <div className={styles.pair}>
           <Column conversation={both[0]} />
-          <Column conversation={both[1]} onClose={() => setSearch({ with: undefined }, { push: true })} />
+          <Column conversation={both[1]} onClose={close} />
         </div>
         {writable.length > 0 && (
           <Composer
@@ -59,8 +66,8 @@ function Pair({ id, second }: { id: string; second: string }) {
             isBusy={live.length > 0}
             isDisabled={both.some((conversation) => !conversation.isLoaded)}
             refused={both[0].unsent ?? both[1].unsent}
-            onSend={(content) => writable.forEach((conversation) => conversation.ask(content))}
-            onStop={() => live.forEach((conversation) => void conversation.stop())}
+            onSend={ask}
+            onStop={stop}
           />
         )}
       </div>

@@ -1,5 +1,5 @@
 import { ArrowUp, Paperclip, Square, X } from 'lucide-react'
-import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react'
+import { type ClipboardEvent, type DragEvent, type KeyboardEvent, memo, useEffect, useRef, useState } from 'react'
 import type { Schema } from '@/api/types'
 import { useFormat } from '@/i18n/format'
 import { Button, IconButton } from '@/ui/Button'
@@ -20,7 +20,7 @@ interface ComposerProps {
 }
 
 /** Where a question is written, with its attachments. */
-export function Composer({ draftKey, isBusy = false, isDisabled = false, refused, onSend, onStop }: ComposerProps) {
+export const Composer = memo(function Composer({ draftKey, isBusy = false, isDisabled = false, refused, onSend, onStop }: ComposerProps) {
   const t = useMessages()
   const f = useFormat()
   const stored = `loam.draft.${draftKey}`
@@ -116,4 +116,4 @@ export function Composer({ draftKey, isBusy = false, isDisabled = false, refused
       </div>
     </form>
   )
-}
+})

@@ -17,7 +17,7 @@ const LONGEST_PAUSE = 15_000
 /** The server sends a keep-alive more often. */
 const SILENCE = 45_000
 /** The page is drawn at most this often while text arrives. */
-const DRAW_EVERY = 80
+const DRAW_EVERY = 100
 
 /** Follows a turn to its end, over lost connections and restarts of the server. */
 export class Follower {
