@@ -10,7 +10,7 @@ import styles from './chat.module.css'
 import { Content } from './Content'
 import { useMessages } from './messages'
 import { Reasoning } from './Reasoning'
-import { ToolCall } from './ToolCalls'
+import { ToolCall, ToolResult } from './ToolCalls'
 import { type Message, textOf } from './tree'
 import { useUiMessages } from '@/ui/messages'
 
@@ -57,7 +57,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   if (message.role === 'tool') {
     return (
       <article className={styles.message} aria-label={t.toolResult}>
-        <ToolCall call={{ id: message.tool_call_id ?? '', type: 'function', function: { name: props.toolName ?? '', arguments: '' } }} outcome={{ content: text, isError: false }} />
+        <ToolResult name={props.toolName ?? ''} content={text} />
       </article>
     )
   }

@@ -79,12 +79,12 @@ export const SessionList = memo(function SessionList({ selected }: { selected?: 
       </div>
       <div className={styles.listFilters}>
         {seesAll && (
-          <select className={styles.input} aria-label={t.filter} value={search.owner ?? ''} onChange={(event) => setSearch({ owner: event.target.value })}>
+          <select className={styles.input} aria-label={t.owner} value={search.owner ?? ''} onChange={(event) => setSearch({ owner: event.target.value })}>
             <option value="">{t.everyones}</option>
             <option value="me">{t.mine}</option>
           </select>
         )}
-        <select className={styles.input} aria-label={t.filter} value={state} onChange={(event) => setSearch({ state: event.target.value === 'active' ? undefined : event.target.value })}>
+        <select className={styles.input} aria-label={t.state} value={state} onChange={(event) => setSearch({ state: event.target.value === 'active' ? undefined : event.target.value })}>
           <option value="active">{t.active}</option>
           <option value="archived">{t.archived}</option>
           <option value="all">{t.allStates}</option>

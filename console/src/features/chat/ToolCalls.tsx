@@ -34,6 +34,21 @@ export function ToolCall({ call, outcome }: { call: Call; outcome?: ToolOutcome 
   )
 }
 
+/** The result of a tool call as a message of its own. */
+export function ToolResult({ name, content }: { name: string; content: string }) {
+  const t = useMessages()
+  return (
+    <details className={styles.fold}>
+      <summary>
+        <Wrench size={14} aria-hidden /> {t.resultOf(name)}
+      </summary>
+      <div className={styles.foldBody}>
+        <JsonBlock value={indented(content)} label={t.result} />
+      </div>
+    </details>
+  )
+}
+
 /** JSON in lines, anything else as it is. */
 function indented(text: string): string {
   try {
