@@ -140,7 +140,10 @@ def test_a_question_is_edited_and_answered_again(console: Console, chats: Deploy
 
 
 def test_a_person_gives_the_result_of_a_tool(console: Console, chats: Deployment, mock: LlMock):
-    mock.script({"type": "reply", "tool_calls": [{"name": "weather", "arguments": {"city": "Porto"}}], "times": 1}, {"type": "reply", "text": "Sunny.", "times": 1})
+    mock.script(
+        {"type": "reply", "tool_calls": [{"name": "weather", "arguments": {"city": "Porto"}}], "times": 1},
+        {"type": "reply", "text": "Sunny.", "times": 1},
+    )
     session = chats.api.create("chat_sessions", {"title": "Weather", "model": "quick"})
     tools = {"tools": [{"function": {"name": "weather", "parameters": {"type": "object"}}}]}
     chats.api.call("PUT", f"/api/v1/chat_sessions/{session['id']}/tools", 200, json=tools)
