@@ -62,7 +62,7 @@ export const SessionList = memo(function SessionList({ selected }: { selected?: 
 
   const keep = { owner: search.owner, state: search.state }
   return (
-    <nav className={styles.list} aria-label={t.sessions}>
+    <section className={styles.list} aria-label={t.sessions}>
       {/* The title of an open conversation is the heading of its page. */}
       {!selected && <h1 className="visually-hidden">{t.title}</h1>}
       <div className={styles.listHead}>
@@ -113,6 +113,6 @@ export const SessionList = memo(function SessionList({ selected }: { selected?: 
         </ul>
         {wanted && list.hasNextPage && !needsMore && <p className={styles.note}>{t.searchedNewest(f.number(all.length))}</p>}
       </div>
-    </nav>
+    </section>
   )
 })
