@@ -1,5 +1,6 @@
 import { Link, useParams } from '@tanstack/react-router'
 import { useRead } from '@/api/hooks'
+import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
 import { useFormat } from '@/i18n/format'
 import { Badge } from '@/ui/Badge'
@@ -17,14 +18,20 @@ const REFRESH_MS = 1_000
 export default function CallPage() {
   const t = useMessages()
   const { id = '' } = useParams({ strict: false }) as { id?: string }
+  const can = useCan()
   const call = useRead('/api/v1/llm_calls/{id}', { params: { id } }, { refresh: (data) => data?.state === 'open' && REFRESH_MS })
   return (
-    <Page title={call.data ? `${call.data.provider}/${call.data.model}` : t.title} parent={{ title: t.title, to: '/calls' }}>
+    <Page title={call.data ? `${call.data.provider}/${call.data.model}` : t.title} parent={{ title: t.title, to: '/calls' }} actions={call.data && canReplay(call.data) && can('turns:write') && <Link to="/chat" search={{ call: id } as never}>{t.replay}</Link>}>
       <Loaded query={call} lines={10}>
         {(data) => <Details call={data} />}
       </Loaded>
     </Page>
   )
+}
+
+/** Whether the request is recorded and has messages. */
+function canReplay({ request_data }: Schema<'LlmCallView'>): boolean {
+  return Array.isArray((request_data as { messages?: unknown } | null | undefined)?.messages)
 }
 
 function Details({ call }: { call: Schema<'LlmCallView'> }) {

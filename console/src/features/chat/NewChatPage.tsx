@@ -1,7 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { ArrowLeft } from 'lucide-react'
-import { useState } from 'react'
+import { useEffect, useMemo, useState } from 'react'
+import { useRead } from '@/api/hooks'
 import { type ApiError, request } from '@/api/request'
 import { useCan, useSession } from '@/api/session'
 import type { Schema } from '@/api/types'
@@ -13,6 +14,7 @@ import { leaveQuestion } from './first'
 import { Layout } from './Layout'
 import { useMessages } from './messages'
 import { ModelChoice } from './ModelChoice'
+import { replayOf } from './replay'
 import { textOf } from './tree'
 import { useModels } from './useModels'
 
@@ -34,6 +36,15 @@ export default function NewChatPage() {
   const [error, setError] = useState<ApiError | null>(null)
   const [refused, setRefused] = useState<Schema<'MessageContent'> | null>(null)
   const [isBusy, setBusy] = useState(false)
+  // A call that is replayed: its messages are added before its question is asked again.
+  const call = useRead('/api/v1/llm_calls/{id}', { params: { id: search.call ?? '' } }, { enabled: Boolean(search.call) && can('llm_calls:read') })
+  const replay = useMemo(() => (search.call && call.data ? replayOf(call.data) : null), [search.call, call.data])
+  useEffect(() => {
+    if (!replay) return
+    setChosen(replay.model)
+    setSystemPrompt(replay.systemPrompt)
+    setRefused(replay.question)
+  }, [replay])
   const model = chosen ?? models.routes[0] ?? models.byProvider[0]?.[1][0] ?? ''
   const mayWrite = can('chat_sessions:write') && can('turns:write')
 
@@ -43,7 +54,11 @@ export default function NewChatPage() {
     setRefused(null)
     try {
       const title = textOf(content).trim().split('\n')[0]?.slice(0, TITLE_LENGTH) || undefined
-      const create = (name: string) => request('post', '/api/v1/chat_sessions', { body: { title, model: name || null, system_prompt: systemPrompt.trim() || null, project_id: projectId } })
+      const create = async (name: string) => {
+        const session = await request('post', '/api/v1/chat_sessions', { body: { title, model: name || null, system_prompt: systemPrompt.trim() || null, project_id: projectId } })
+        for (const message of replay?.earlier ?? []) await request('post', '/api/v1/messages', { body: { ...message, session_id: session.id } })
+        return session
+      }
       const first = await create(model)
       const other = second ? await create(second) : null
       for (const session of [first, other]) if (session) leaveQuestion(session.id, content)
@@ -60,7 +75,7 @@ export default function NewChatPage() {
     localStorage.setItem(STORED_MODEL, name)
   }
   return (
-    <Layout title={t.title} isListFirst={!search.new}>
+    <Layout title={t.title} isListFirst={!search.new && !search.call}>
       <div className={styles.single}>
         <div className={styles.start}>
           <Link to="/chat" search={{ owner: search.owner, state: search.state } as never} className={styles.back} aria-label={t.showList}>
@@ -90,10 +105,11 @@ export default function NewChatPage() {
                 </label>
               </div>
             )}
+            {replay && replay.earlier.length > 0 && <p className={styles.small}>{t.replayed(replay.earlier.length)}</p>}
             {error && <ErrorMessage error={error} />}
           </div>
         </div>
-        {mayWrite && <Composer draftKey="new" isBusy={isBusy} refused={refused} onSend={(content) => void begin(content)} />}
+        {mayWrite && <Composer draftKey={search.call ?? 'new'} isBusy={isBusy} isDisabled={!models.isLoaded} refused={refused} onSend={(content) => void begin(content)} />}
       </div>
     </Layout>
   )
