@@ -1,5 +1,6 @@
 import { ApiError, headersOf, send, urlOf } from '@/api/request'
 import { readEvents } from '@/api/events'
+import { Pace } from './pace'
 import { type Answer, applyEvent, NO_ANSWER } from './turn'
 
 export type Connection = { state: 'open' } | { state: 'waiting'; seconds: number } | { state: 'failed'; error: ApiError }
@@ -16,14 +17,13 @@ const FIRST_PAUSE = 500
 const LONGEST_PAUSE = 15_000
 /** The server sends a keep-alive more often. */
 const SILENCE = 45_000
-/** The page is drawn at most this often while text arrives. */
-const DRAW_EVERY = 100
 
 /** Follows a turn to its end, over lost connections and restarts of the server. */
 export class Follower {
   private followed: Followed = { answer: NO_ANSWER, connection: { state: 'open' } }
   private readonly aborter = new AbortController()
   private drawn = 0
+  private readonly pace = new Pace()
   private timer: ReturnType<typeof setTimeout> | undefined
   private wake: () => void = () => {}
 
@@ -108,7 +108,7 @@ export class Follower {
   private change(changes: Partial<Followed>): void {
     const isText = changes.connection === undefined && changes.answer?.state === 'running'
     this.followed = { ...this.followed, ...changes }
-    const left = this.drawn + DRAW_EVERY - performance.now()
+    const left = this.drawn + this.pace.interval - performance.now()
     if (!isText || left <= 0) this.draw()
     else this.timer ??= setTimeout(() => this.draw(), left)
   }
@@ -117,7 +117,7 @@ export class Follower {
     clearTimeout(this.timer)
     this.timer = undefined
     this.drawn = performance.now()
-    if (!this.aborter.signal.aborted) this.onChange(this.followed)
+    if (!this.aborter.signal.aborted) this.pace.draw(() => this.onChange(this.followed))
   }
 }
 
