@@ -5,6 +5,7 @@ import { classes } from '@/ui/classes'
 import { Code } from './Code'
 import styles from './Markdown.module.css'
 import { decodeEntities, safeImage, safeLink } from './safe'
+import { useStaged } from './useStaged'
 
 interface MarkdownProps {
   text: string
@@ -14,6 +15,7 @@ interface MarkdownProps {
 
 /** Blocks are compared and laid out by as many: a long text that grows costs as much as its end. */
 const CHUNK = 24
+const NONE: Block[] = []
 
 /** A text in Markdown as elements. HTML in it is shown as it is written. */
 export const Markdown = memo(function Markdown({ text, isGrowing = false }: MarkdownProps) {
@@ -22,10 +24,11 @@ export const Markdown = memo(function Markdown({ text, isGrowing = false }: Mark
   parsed.current = parseBlocks(text, parsed.current)
   chunks.current = chunksOf(parsed.current.blocks, CHUNK, chunks.current)
   const last = chunks.current.length - 1
+  const shown = useStaged(last + 1, isGrowing)
   return (
     <div className={styles.markdown}>
       {chunks.current.map((blocks, index) => (
-        <Chunk key={index} blocks={blocks} isOpen={isGrowing && index === last} isLong={last > 0} />
+        <Chunk key={index} blocks={index > last - shown ? blocks : NONE} isOpen={isGrowing && index === last} isLong={last > 0} />
       ))}
     </div>
   )
