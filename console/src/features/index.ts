@@ -26,8 +26,8 @@ import { rejectedRecords } from './rejected-records'
 import { roles } from './roles'
 import { routes } from './routes'
 import { signingKeys } from './signing-keys'
-import { statistics } from './statistics'
 import { start } from './start'
+import { statistics } from './statistics'
 import { suggestions } from './suggestions'
 import { tenants } from './tenants'
 import { tokenIssuers } from './token-issuers'
@@ -70,4 +70,6 @@ export const features: Feature[] = [
   records,
   statistics,
   metrics,
+  chat,
+  toolCalls,
 ]
