@@ -61,14 +61,20 @@ impl Domain for Conversation {
     }
 
     fn jobs(&self) -> Result<Handlers> {
+        let tools = &self.tools.0;
+        let delete_old_events = DeleteOldEvents {
+            db: tools.db.clone(),
+            clock: tools.clock.clone(),
+            gateway: tools.gateway.clone(),
+        };
         Ok(channels::jobs::handlers(&self.channels)?
             .with(DeleteMessages(self.sessions.clone()))
             .with(DetachSessions(self.sessions.clone()))
             .with(PurgeMessage(self.messages.clone()))
             .with(DeleteUsersSessions(self.sessions.clone()))
             .with(RecordExchange(self.exchanges.clone()))
-            .with(EndOrphanedToolCalls(self.tools.0.gateway.clone()))
-            .with(DeleteOldEvents(self.turns.clone()))
+            .with(EndOrphanedToolCalls(tools.gateway.clone()))
+            .with(delete_old_events)
             .every(Schedule::new(DeleteOldEvents::KIND, DeleteOldEvents::EVERY)?)
             .every(Schedule::new(EndOrphanedToolCalls::KIND, Duration::from_hours(1))?))
     }

@@ -139,14 +139,14 @@ impl Conversation {
         let prompts = Prompts(Arc::new(context::Inner {
             db: db.clone(),
             clock: clock.clone(),
-            gateway: gateway.clone(),
+            proxy: gateway.proxy().clone(),
             settings: context,
             sessions: sessions.clone(),
         }));
         let turns = Turns(Arc::new(turns::Inner {
             db: db.clone(),
             clock: clock.clone(),
-            gateway: gateway.clone(),
+            proxy: gateway.proxy().clone(),
             journal: journal.clone(),
             node,
             live: LiveTurns::default(),
@@ -167,7 +167,7 @@ impl Conversation {
             tools: tools.clone(),
             database_retry_at_ms: AtomicI64::new(0),
         }));
-        gateway.add_hook(Arc::new(exchanges.clone()));
+        gateway.proxy().add_hook(Arc::new(exchanges.clone()));
         let channels = Channels::new(channels::Parts {
             db,
             clock,

@@ -42,10 +42,10 @@ impl Domain for Gateway {
 
     fn routes(&self) -> OpenApiRouter {
         OpenApiRouter::new()
-            .merge(proxy::routes::router(self.clone()))
-            .merge(proxy::messages::router(self.clone()))
-            .merge(proxy::pass_through_routes::router(self.clone()))
-            .merge(proxy::model_routes::router(self.clone()))
+            .merge(proxy::routes::router(self.0.proxy.clone()))
+            .merge(proxy::messages::router(self.0.proxy.clone()))
+            .merge(proxy::pass_through_routes::router(self.0.proxy.clone()))
+            .merge(proxy::model_routes::router(self.0.proxy.clone()))
             .merge(ai_providers::routes::router(self.clone()))
             .merge(ai_providers::kinds::router())
             .merge(model_prices::routes::router(self.clone()))
@@ -74,7 +74,7 @@ impl Domain for Gateway {
 
     fn start(&self, tasks: &mut Tasks) {
         tasks.spawn(|stop| self.clone().monitor_capacity(stop));
-        tasks.spawn(|stop| self.clone().write_refusals(stop));
+        tasks.spawn(|stop| self.0.proxy.clone().write_refusals_until(stop));
         let meters = self.0.meters.clone();
         tasks.spawn(|stop| meters.poll_other_nodes(stop));
     }

@@ -21,9 +21,4 @@ impl Gateway {
         let models = self.0.catalog.get(tenant).await?;
         Ok(models.price_by(provider, host, model).map(|price| price.cost_of_tokens(usage)))
     }
-
-    /// The maximum bytes recorded of a body, for a tenant.
-    pub fn max_recorded_body_bytes(&self, tenant: TenantId) -> usize {
-        self.0.max_recorded_body_bytes(tenant)
-    }
 }

@@ -23,6 +23,6 @@ pub mod usage;
 
 pub use config::Config;
 pub use loam_providers::Usage;
-pub use proxy::{ChatStream, ProviderTest, interrupted};
+pub use proxy::{ChatStream, ProviderTest, Proxy, interrupted};
 pub use service::{Gateway, Parts};
 pub use settings::{CALLS, CallSettings};

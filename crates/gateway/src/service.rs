@@ -7,7 +7,7 @@ use loam_db::Db;
 use loam_http::client::{Client, Timeouts};
 use loam_identity::Identity;
 use loam_journal::{Journal, Position};
-use loam_kernel::{Clock, Result, TenantId};
+use loam_kernel::{Clock, Result};
 use loam_platform::changes::Changes;
 use loam_platform::notices::Notices;
 use loam_platform::records::RetentionSettings;
@@ -18,19 +18,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::Catalog;
-use crate::hook::ConversationHook;
 use crate::limits::meters::Meters;
 use crate::llm_calls::ledger::Ledger;
 use crate::llm_calls::refusals::Refusals;
 use crate::proxy::response_cache::ResponseCache;
+use crate::proxy::{self, Proxy};
 use crate::{CallSettings, Config};
 
 /// How often the journal's free capacity is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// How often refused calls are written.
-const REFUSALS_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Providers, prices, calls. Cheap to clone.
+/// Providers, prices, routes, limits and the records of calls. [`Proxy`] makes calls. Cheap to clone.
 #[derive(Clone)]
 pub struct Gateway(pub(crate) Arc<Inner>);
 
@@ -42,18 +40,11 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     pub(crate) client: Client,
     pub(crate) catalog: Catalog,
-    pub(crate) ledger: Ledger,
-    pub(crate) refusals: Refusals,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) meters: Meters,
-    pub(crate) response_cache: ResponseCache,
-    pub(crate) config: Config,
-    pub(crate) settings: LiveConfig<CallSettings>,
+    pub(crate) proxy: Proxy,
     /// How long calls and their bodies are stored.
     retention: OnceLock<LiveConfig<RetentionSettings>>,
-    /// Listeners to calls that name a conversation.
-    pub(crate) hooks: RwLock<Vec<Arc<dyn ConversationHook>>>,
-    /// Calls in progress, which a stopping server waits for.
-    pub(crate) calls: TaskTracker,
 }
 
 /// The dependencies of the gateway.
@@ -101,6 +92,7 @@ impl Gateway {
         let meters = Meters::new(db.clone(), clock.clone(), journal.clone());
         let catalog = Catalog::new(db.clone(), keyring.clone(), timeouts, meters.clone(), &notices);
         let ledger = Ledger::new(journal, journal_budget, config.max_calls, clock.clone(), meters.clone());
+        let ledger = Arc::new(ledger);
         let response_cache = ResponseCache::new(config.response_cache_bytes);
         let cache = response_cache.clone();
         notices.subscribe(move |notice| {
@@ -108,7 +100,20 @@ impl Gateway {
                 cache.remove_tenant(notice.tenant);
             }
         });
-        let calls = TaskTracker::new();
+        let proxy = Proxy(Arc::new(proxy::Inner {
+            db: db.clone(),
+            clock: clock.clone(),
+            client: client.clone(),
+            catalog: catalog.clone(),
+            ledger: ledger.clone(),
+            meters: meters.clone(),
+            config,
+            settings,
+            response_cache,
+            refusals: Refusals::default(),
+            hooks: RwLock::default(),
+            calls: TaskTracker::new(),
+        }));
         Self(Arc::new(Inner {
             changes: Changes::new(clock.clone(), notices),
             db,
@@ -118,15 +123,15 @@ impl Gateway {
             client,
             catalog,
             ledger,
-            refusals: Refusals::default(),
             meters,
-            response_cache,
-            config,
-            settings,
+            proxy,
             retention: OnceLock::new(),
-            hooks: RwLock::default(),
-            calls,
         }))
+    }
+
+    /// Makes calls.
+    pub fn proxy(&self) -> &Proxy {
+        &self.0.proxy
     }
 
     /// Sets the retention of calls; without it they are stored forever.
@@ -155,50 +160,11 @@ impl Gateway {
             self.0.ledger.update_capacity();
         }
     }
-
-    /// Writes refused calls, until stopped.
-    pub(crate) async fn write_refusals(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(REFUSALS_INTERVAL)).await.is_some() {
-            self.0.write_refusals();
-        }
-    }
-
-    /// Waits until the calls in progress have ended and are settled, and writes those that were refused.
-    pub async fn finish_calls(&self) {
-        self.0.calls.close();
-        self.0.calls.wait().await;
-        self.0.write_refusals();
-    }
-
-    /// The number of calls in progress.
-    pub fn open_calls(&self) -> usize {
-        self.0.calls.len()
-    }
 }
 
 impl Inner {
-    fn write_refusals(&self) {
-        let now = self.clock.now().timestamp_micros();
-        if let Err(e) = self.refusals.write(now, |record| self.ledger.append_refusal(record)) {
-            tracing::debug!(error = %e, "refused calls can't be recorded at the moment; retried");
-        }
-    }
-
     /// The retention of calls and their data.
     pub(crate) fn retention(&self) -> LiveConfig<RetentionSettings> {
         self.retention.get().cloned().unwrap_or_default()
-    }
-
-    /// The maximum bytes recorded of a body.
-    pub(crate) fn max_recorded_body_bytes(&self, tenant: TenantId) -> usize {
-        let recorded = self.config.record_bodies
-            && self.settings.with(tenant, |settings| settings.record_bodies.unwrap_or(true));
-        if recorded { self.config.record_max_bytes } else { 0 }
-    }
-
-    /// Tokens reserved for a response that its request doesn't bound.
-    pub(crate) fn expected_answer_tokens(&self, tenant: TenantId) -> u64 {
-        let tenant_value = self.settings.with(tenant, |settings| settings.expected_answer_tokens);
-        tenant_value.unwrap_or(self.config.expected_answer_tokens)
     }
 }

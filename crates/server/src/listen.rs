@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use loam_conversation::Conversation;
-use loam_gateway::Gateway;
+use loam_gateway::Proxy;
 use loam_journal::Journal;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
@@ -84,7 +84,7 @@ impl Listeners {
             let worker = Worker {
                 edge: services.edge.clone(),
                 journal: services.journal.clone(),
-                gateway: services.gateway().clone(),
+                proxy: services.proxy().clone(),
                 conversation: services.conversation().clone(),
                 config: config.clone(),
                 stop: stop.clone(),
@@ -123,7 +123,7 @@ fn socket(address: SocketAddr, shared: bool) -> std::io::Result<Socket> {
 struct Worker {
     edge: Edge,
     journal: Journal,
-    gateway: Gateway,
+    proxy: Proxy,
     conversation: Conversation,
     config: ServerConfig,
     stop: CancellationToken,
@@ -174,9 +174,9 @@ impl Worker {
             tracing::warn!(connections = open.len(), "closing connections that did not end in time");
         }
         // calls whose client has disconnected run on this thread too, and end with it
-        if tokio::time::timeout_at(deadline, self.gateway.finish_calls()).await.is_err() {
+        if tokio::time::timeout_at(deadline, self.proxy.finish_calls()).await.is_err() {
             tracing::warn!(
-                calls = self.gateway.open_calls(),
+                calls = self.proxy.open_calls(),
                 "stopping with calls under way; they are marked at the next start"
             );
         }

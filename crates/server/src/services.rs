@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use loam_conversation::Conversation;
 use loam_db::Db;
-use loam_gateway::Gateway;
+use loam_gateway::Proxy;
 use loam_identity::erasures::DrainProgress;
 use loam_identity::{Authenticator, BootstrapOptions, GeneratedCredentials};
 use loam_jobs::{Runner, RunnerHandle};
@@ -125,8 +125,12 @@ impl Services {
         drainers.spawn(drainer.run(stop_drainer.clone()));
         core.gateway.preload().await?;
 
-        let health =
-            Health::new(db.clone(), journal.clone(), core.gateway.clone(), core.notices.caches().clone());
+        let health = Health::new(
+            db.clone(),
+            journal.clone(),
+            core.gateway.proxy().clone(),
+            core.notices.caches().clone(),
+        );
         let edge = surface::edge(config, &core, authenticator.clone(), health.clone(), logs)?;
         Ok(Self {
             edge,
@@ -142,9 +146,9 @@ impl Services {
         })
     }
 
-    /// The gateway, whose calls the listeners wait for.
-    pub(crate) fn gateway(&self) -> &Gateway {
-        &self.core.gateway
+    /// Makes the calls that the listeners wait for.
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.core.gateway.proxy()
     }
 
     /// Conversations, whose turns the listeners wait for.

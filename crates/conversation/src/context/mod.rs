@@ -12,7 +12,7 @@ pub(crate) use build::PromptParams;
 use std::sync::Arc;
 
 use loam_db::Db;
-use loam_gateway::Gateway;
+use loam_gateway::Proxy;
 use loam_kernel::Clock;
 use loam_platform::system_config::LiveConfig;
 
@@ -27,7 +27,7 @@ pub(crate) struct Inner {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     /// Summarizes what doesn't fit.
-    pub(crate) gateway: Gateway,
+    pub(crate) proxy: Proxy,
     pub(crate) settings: LiveConfig<ContextSettings>,
     pub(crate) sessions: Sessions,
 }

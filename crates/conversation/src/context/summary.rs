@@ -74,9 +74,9 @@ impl Prompts {
         };
         let (end_user, request) =
             (self.0.sessions.end_user(session).await?, Bytes::from(request.to_string()));
-        let gateway = &self.0.gateway;
+        let proxy = &self.0.proxy;
         let (call, stream) =
-            gateway.stream_chat(scope, Some(session.id), end_user, request, MAX_RESPONSE).await;
+            proxy.stream_chat(scope, Some(session.id), end_user, request, MAX_RESPONSE).await;
         let (text, _) = stream?.text().await?;
         match text.trim() {
             "" => Err(failed("the model returned no text".to_owned())),

@@ -149,7 +149,9 @@ async fn streams_of_old_turns_are_deleted(database: Database) {
         tx.insert(turn.into_active_model().reset_all()).await.unwrap();
         tx.commit().await.unwrap();
     }
-    let job = DeleteOldEvents(fixture.conversation.turns.clone());
+    let tools = &fixture.conversation.tools.0;
+    let job =
+        DeleteOldEvents { db: tools.db.clone(), clock: tools.clock.clone(), gateway: tools.gateway.clone() };
     assert_eq!(job.delete_old(&system(), || false).await.unwrap(), 0);
     fixture
         .conversation

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loam_db::Db;
-use loam_gateway::Gateway;
+use loam_gateway::Proxy;
 use loam_journal::Journal;
 use loam_kernel::{Clock, NodeId, Result, TenantId};
 use loam_platform::system_config::LiveConfig;
@@ -56,7 +56,7 @@ pub(crate) struct Turns(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
-    pub(crate) gateway: Gateway,
+    pub(crate) proxy: Proxy,
     /// Where events are logged as they arrive; none on the command line, which runs no turns.
     pub(crate) journal: Option<Journal>,
     /// This node's id, taken from its journal.

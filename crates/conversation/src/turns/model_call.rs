@@ -29,9 +29,9 @@ impl Run {
         };
         let request = self.turns.0.prompts.prompt(&self.scope, &params).await?;
         let end_user = self.turns.0.sessions.end_user(&self.session).await?;
-        let gateway = &self.turns.0.gateway;
+        let proxy = &self.turns.0.proxy;
         let session = Some(self.session.id);
-        let (call, stream) = gateway.stream_chat(&self.scope, session, end_user, request, MAX_ANSWER).await;
+        let (call, stream) = proxy.stream_chat(&self.scope, session, end_user, request, MAX_ANSWER).await;
         self.call = call.or(self.call);
         let mut stream = stream?;
         loop {

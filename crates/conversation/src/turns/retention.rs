@@ -4,18 +4,24 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use loam_db::Db;
+use loam_gateway::Gateway;
 use loam_identity::tenants;
 use loam_jobs::{Handler, JobContext};
-use loam_kernel::{Result, Scope, first_id_at};
+use loam_kernel::{Clock, Result, Scope, first_id_at};
 use sea_orm::{ColumnTrait, Condition};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::entity::{Column, Entity};
-use crate::turns::Turns;
 
 /// Deletes streams older than the retention period.
-pub(crate) struct DeleteOldEvents(pub(crate) Turns);
+pub(crate) struct DeleteOldEvents {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    /// Knows the retention period.
+    pub(crate) gateway: Gateway,
+}
 
 impl DeleteOldEvents {
     /// The kind of the job.
@@ -25,12 +31,11 @@ impl DeleteOldEvents {
 
     /// Deletes old streams until stopped. Returns the number of turns.
     pub(crate) async fn delete_old(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<u64> {
-        let inner = &self.0.0;
-        let now = inner.clock.now();
-        let tenants = inner.db.system_read(scope).await?.find_any::<tenants::entity::Entity>().all().await?;
+        let now = self.clock.now();
+        let tenants = self.db.system_read(scope).await?.find_any::<tenants::entity::Entity>().all().await?;
         let mut cleared = 0;
         for tenant in tenants {
-            let Some(days) = inner.gateway.retention().of(tenant.id).turn_events_days else { continue };
+            let Some(days) = self.gateway.retention().of(tenant.id).turn_events_days else { continue };
             let before = now - TimeDelta::days(i64::from(days));
             // A turn starts before it ends, so its id bounds the rows to read.
             let old = Condition::all()
@@ -43,8 +48,8 @@ impl DeleteOldEvents {
                 (Column::EventsDeletedAt, now.into()),
                 (Column::UpdatedAt, now.into()),
             ];
-            let db = &inner.db;
-            cleared += db.clear_old::<Entity, Uuid>(scope, old, Column::Id, None, &set, &stopped).await?.0;
+            cleared +=
+                self.db.clear_old::<Entity, Uuid>(scope, old, Column::Id, None, &set, &stopped).await?.0;
         }
         Ok(cleared)
     }

@@ -216,7 +216,7 @@ impl Turns {
         }
         match (session.provider_id, &session.model) {
             (Some(provider), Some(model)) => {
-                let address = self.0.gateway.qualified_model(scope, provider, model).await?;
+                let address = self.0.proxy.qualified_model(scope, provider, model).await?;
                 return address.ok_or_else(|| no_model("the session's provider was deleted: change the session's `provider_id`, or send a `model`"));
             }
             (None, Some(model)) => return Ok(model.clone()),

@@ -6,3 +6,4 @@ pub(crate) mod prepared;
 pub mod routes;
 mod secrets;
 pub mod service;
+pub(crate) mod stored_config;

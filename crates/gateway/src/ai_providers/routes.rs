@@ -13,7 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
-use super::service::{AiProviderCreate, AiProviderFilter, AiProviderUpdate, shown_config};
+use super::service::{AiProviderCreate, AiProviderFilter, AiProviderUpdate};
+use super::stored_config::shown_config;
 use crate::{Gateway, ProviderTest};
 
 /// A model provider that the tenant has configured.
@@ -174,5 +175,6 @@ async fn test(
     Caller(scope): Caller,
     Path(id): Path<AiProviderId>,
 ) -> ApiResult<JsonResponse<ProviderTest>> {
-    Ok(JsonResponse(gateway.test_provider(&scope, id).await?))
+    let provider = gateway.get_provider(&scope, id).await?;
+    Ok(JsonResponse(gateway.proxy().test_provider(provider).await?))
 }

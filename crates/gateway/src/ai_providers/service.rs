@@ -6,7 +6,6 @@ use loam_kernel::{
     slug,
 };
 use loam_platform::changes::{Audited, lock_version};
-use loam_platform::seal::Keyring;
 use loam_providers::{KINDS, KindInfo, kind};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
@@ -14,6 +13,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::entity::{ActiveModel, Column, Entity, Model};
+use super::stored_config::{kind_of, shown_config};
 use super::{prepared, secrets};
 use crate::Gateway;
 use crate::model_routes::removal::{check_unused, lock_routes};
@@ -193,23 +193,6 @@ impl Gateway {
         self.0.client.check_url("config.base_url", config["base_url"].as_str().unwrap_or_default())?;
         Ok(config)
     }
-}
-
-/// The kind of a stored provider.
-pub(crate) fn kind_of(row: &Model) -> Result<&'static KindInfo> {
-    kind(&row.kind).ok_or_else(|| Error::internal("a provider of an unknown kind"))
-}
-
-/// A stored configuration, unsealed.
-pub(crate) fn open_config(keyring: &Keyring, row: &Model) -> Result<loam_providers::Config> {
-    let config = secrets::open(keyring, kind_of(row)?, row.id, &row.config)?;
-    serde_json::from_value(config.into()).map_err(Error::internal)
-}
-
-/// A stored configuration with its secrets masked.
-pub(crate) fn shown_config(row: &Model) -> Value {
-    // the secrets of an unknown kind are unknown, so nothing of its configuration is shown
-    kind(&row.kind).map_or(Value::Null, |kind| secrets::mask(kind, &row.config))
 }
 
 impl Audited for Entity {

@@ -55,8 +55,8 @@ impl Provider {
         health_registry: &HealthRegistry,
         row: ai_providers::entity::Model,
     ) -> Result<Self> {
-        let kind = ai_providers::service::kind_of(&row)?;
-        let config = ai_providers::service::open_config(keyring, &row)?;
+        let kind = ai_providers::stored_config::kind_of(&row)?;
+        let config = ai_providers::stored_config::open_config(keyring, &row)?;
         if let Some(seconds) = config.first_byte_timeout {
             timeouts.first_byte = Duration::from_secs(seconds);
         }

@@ -9,26 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_journal::Position;
-use loam_kernel::{TenantId, digest_of};
-use uuid::Uuid;
+use loam_kernel::TenantId;
 
-use super::entity::SubjectType;
 use super::meter::{Meter, SettledUsage};
-use super::sums::Subject;
+use super::subject::{Subject, end_user_subject};
 use crate::llm_calls::record::Record;
 
 /// Meters beyond which those of nobody who is making a call are forgotten.
 const MAX_METERS: usize = 50_000;
 /// How long a meter stays after its last call, if it would have to be kept up to date with other nodes.
 const IDLE: TimeDelta = TimeDelta::minutes(1);
-
-/// The end user of a tenant or of a key; `scope` is the id of either.
-pub(crate) fn end_user_subject(tenant: TenantId, scope: Uuid, name: &str) -> Subject {
-    let digest = digest_of([&scope.as_bytes()[..], name.as_bytes()]);
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest[..16]);
-    (tenant, SubjectType::EndUser, uuid::Builder::from_custom_bytes(id).into_uuid())
-}
 
 /// The end user of a call, as the tenant's and as the key's.
 fn subjects(record: &Record) -> impl Iterator<Item = Subject> {
@@ -143,6 +133,8 @@ impl EndUserMeters {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::super::meter::WindowSums;
     use super::*;
 

@@ -15,10 +15,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::end_users::{EndUserMeters, Named, end_user_subject};
+use super::end_users::{EndUserMeters, Named};
 use super::entity::SubjectType;
 use super::meter::{Meter, SettledUsage, WindowSums};
-use super::sums::{self, Subject, Sums};
+use super::subject::{Subject, end_user_subject, subjects};
+use super::sums::{self, Sums};
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::record::Record;
 
@@ -226,16 +227,4 @@ fn distinct(tenants: impl Iterator<Item = TenantId>) -> Vec<TenantId> {
 fn unknown() -> Error {
     let message = "the usage so far can't be read at the moment, so limits can't be enforced; try again";
     Error::unavailable("limits_unknown", message, Duration::from_secs(2))
-}
-
-/// The subjects whose limits apply to a call.
-pub(crate) fn subjects(record: &Record) -> impl Iterator<Item = (SubjectType, Uuid)> {
-    [
-        Some((SubjectType::Tenant, record.tenant.0)),
-        record.project.map(|id| (SubjectType::Project, id.0)),
-        record.user.map(|id| (SubjectType::User, id.0)),
-        record.api_key.map(|id| (SubjectType::ApiKey, id.0)),
-    ]
-    .into_iter()
-    .flatten()
 }

@@ -8,5 +8,6 @@ pub(crate) mod meter;
 pub(crate) mod meters;
 pub mod routes;
 pub mod service;
+pub(crate) mod subject;
 mod sums;
 pub mod view;

@@ -9,13 +9,10 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, FromQueryResult, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use super::end_users::end_user_subject;
 use super::entity::SubjectType;
 use super::meter::WindowSums;
+use super::subject::{Subject, end_user_subject};
 use crate::usage::entity::{Column, Entity, Granularity, LabelKind};
-
-/// A subject of a tenant.
-pub(crate) type Subject = (TenantId, SubjectType, Uuid);
 
 /// The usage of this node and of the others, by subject.
 #[derive(Default)]

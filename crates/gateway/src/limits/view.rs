@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::entity::{Model, SubjectType};
 use super::meter::WindowSums;
-use super::sums::{self, Subject};
+use super::subject::Subject;
+use super::sums;
 use crate::Gateway;
 use crate::model_prices::Price;
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::call_identity::SpanLinks;
 use super::imported_calls::ImportedCall;
 use super::known_calls::KnownCall;
-use super::reported_calls::{MAX_CLOCK_SKEW, ReportedCall};
+use super::reported_call::{MAX_CLOCK_SKEW, ReportedCall};
 
 /// The calls that didn't go through the gateway, by a common trace. A gateway call matches the reported span that it
 /// names as its parent, or the reported span that contains that parent; if that parent was not reported, the first

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::call_identity::{CallIdentity, SpanLinks};
 use super::entity::{Column, Entity};
-use super::reported_calls::{MAX_CLOCK_SKEW, ReportedCall};
+use super::reported_call::{MAX_CLOCK_SKEW, ReportedCall};
 use super::source::Source;
 
 /// The longest duration of a trace within which its calls are recognised.

@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use loam_http::surface::{ApiResult, Caller, Path, Query, Tagged};
 use loam_kernel::{
     ApiKeyId, Error, LlmCallId, Page, PageQuery, ProjectId, Result, Scope, UserId, first_id_at,
-    run_blocking_limited,
 };
 use loam_platform::personal::end_user_key;
 use sea_orm::{ColumnTrait, IntoSimpleExpr, QueryFilter, QuerySelect};
@@ -18,7 +17,7 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::{CallState, Column, Entity, Model};
-use super::record::Entry;
+use super::read_call::read_call;
 pub use super::view::LlmCallView;
 use crate::Gateway;
 
@@ -123,47 +122,9 @@ impl Gateway {
         find.page(page, |row| row.id.0).await
     }
 
-    /// One call, with its bodies. A call is readable as soon as it was acknowledged: from the journal, until it has
-    /// been drained.
+    /// One call, with its bodies. A call is readable as soon as it was acknowledged.
     pub async fn get_call(&self, scope: &Scope, id: LlmCallId) -> Result<Model> {
-        let pending = self.pending(scope, id).await?;
-        let row = match self.0.db.read(scope).await {
-            Ok(tx) => tx.get::<Entity>(id).await,
-            Err(e) => Err(e),
-        };
-        match (row, pending) {
-            (Ok(Some(mut row)), Some(pending)) => {
-                // the intent is in the database, the settlement is not yet
-                let pending = Model::from(pending);
-                row = Model {
-                    bodies_deleted_at: row.bodies_deleted_at,
-                    request_data: pending.request_data.clone().or(row.request_data),
-                    response_data: pending.response_data.clone().or(row.response_data),
-                    ..pending
-                };
-                Ok(row)
-            }
-            (_, Some(pending)) => Ok(pending.into()),
-            (Ok(Some(row)), None) => Ok(row),
-            (Ok(None), None) => Err(Error::not_found("call")),
-            (Err(e), None) => Err(e),
-        }
-    }
-
-    async fn pending(&self, scope: &Scope, id: LlmCallId) -> Result<Option<Entry>> {
-        let Some(journal) = self.0.ledger.reader().cloned() else { return Ok(None) };
-        let frames = run_blocking_limited(scope.tenant(), move || journal.find(id.0.into_bytes())).await?;
-        let mut found: Option<Entry> = None;
-        for frame in frames.map_err(Error::internal)? {
-            let entry = Entry::read(&frame)?;
-            match &mut found {
-                // the journal holds every tenant's calls
-                _ if entry.record.tenant != scope.tenant() => {}
-                Some(found) => found.merge(entry),
-                None => found = Some(entry),
-            }
-        }
-        Ok(found)
+        read_call(&self.0.db, &self.0.ledger, scope, id).await
     }
 }
 

@@ -7,12 +7,12 @@ use http::{HeaderName, HeaderValue};
 use loam_kernel::{Result, TenantId, digest_of};
 use loam_providers::openai::ChatOutput;
 
+use super::Proxy;
 use super::call::Call;
 use super::call_response::{CallBody, CallResponse};
 use super::response_cache::{CachedResponse, Key, ResponseHead};
 use crate::llm_calls::entity::{CacheUse, CallState};
 use crate::llm_calls::ledger::Outcome;
-use crate::service::Inner;
 
 /// The header with the result of the cache.
 const CACHE: HeaderName = HeaderName::from_static("x-loam-cache");
@@ -36,11 +36,11 @@ fn cache_key(tenant: TenantId, call: &Call) -> Option<(Key, Duration)> {
     Some((key, ttl))
 }
 
-impl Inner {
+impl Proxy {
     /// Looks up the cached response of an identical request.
     pub(super) fn cached_response(&self, call: &mut Call) -> Option<Arc<CachedResponse>> {
         let (key, ttl) = cache_key(call.open.record.tenant, call)?;
-        let cached = self.response_cache.0.get(&key);
+        let cached = self.0.response_cache.0.get(&key);
         let found = if cached.is_some() { CacheUse::Hit } else { CacheUse::Miss };
         metrics::counter!("loam_response_cache_total", "result" => found.name()).increment(1);
         call.open.record.cache = Some(found);
@@ -70,7 +70,7 @@ impl Inner {
         let completed = call.completed(outcome.response, cached.events, cached.usage);
         let read = || ChatOutput::of_recorded(&cached.body, cached.events).map(Box::new);
         let output = call.keeps_output.then(read).transpose()?;
-        let position = self.ledger.settle(call.open, &outcome, max_bytes)?;
+        let position = self.0.ledger.settle(call.open, &outcome, max_bytes)?;
         self.finish(position, completed).await?;
         let mut head = cached.head.clone();
         head.headers.insert(CACHE, HeaderValue::from_static("hit"));
@@ -95,6 +95,6 @@ impl Inner {
             model: record.model.clone(),
             ttl,
         };
-        self.response_cache.0.insert(key, Arc::new(cached));
+        self.0.response_cache.0.insert(key, Arc::new(cached));
     }
 }

@@ -11,20 +11,19 @@ use loam_platform::personal::end_user_key;
 use loam_providers::openai::RequestEnvelope;
 use loam_providers::{BETAS, Endpoint, Usage};
 
+use super::Proxy;
 use super::plan::{MAX_ID, MODEL_NOT_FOUND, Plan};
 use super::response_cache::Key;
-use crate::Gateway;
 use crate::catalog::{Destination, Models};
 use crate::hook::{CallContext, CompletedCall, ConversationBinding, SESSION};
 use crate::limits::admission::{Applied, Candidate, Limited, RateLimitStatus, Reservation, admit};
 use crate::limits::entity::SubjectType;
-use crate::limits::meters::subjects;
+use crate::limits::subject::subjects;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::{OpenCall, count};
 use crate::llm_calls::record::Record;
 use crate::llm_calls::refusal::{ExceededLimit, Refusal};
 use crate::llm_calls::tags;
-use crate::service::Inner;
 
 /// A resolved and recorded request.
 pub(super) struct Call {
@@ -106,7 +105,7 @@ impl Call {
     }
 }
 
-impl Gateway {
+impl Proxy {
     /// Counts a call that its caller lacks the permission for. A request that makes no call is ignored.
     pub fn count_denied(&self, scope: &Scope, path: &str, headers: &HeaderMap, error: &Error) {
         let path = path.strip_prefix("/anthropic").unwrap_or(path);
@@ -114,11 +113,11 @@ impl Gateway {
         // the body is not read, so the model is not known
         let record =
             Record { tags: tags::read(headers).unwrap_or_default(), ..record_of(scope, endpoint, headers) };
-        self.0.count_refusal(record, error, None);
+        self.count_refusal(record, error, None);
     }
 }
 
-impl Inner {
+impl Proxy {
     /// Resolves a request and records its intent.
     pub(super) async fn open_call(
         &self,
@@ -148,7 +147,7 @@ impl Inner {
             ..record_of(scope, endpoint, headers)
         };
         let resolve = |models: &Models| Plan::resolve(models, &envelope.model);
-        let (models, plan) = match self.catalog.find(scope.tenant(), resolve).await {
+        let (models, plan) = match self.0.catalog.find(scope.tenant(), resolve).await {
             Err(e) if e.code() == MODEL_NOT_FOUND => {
                 truncate_chars(&envelope.model, MAX_ID).clone_into(&mut record.model);
                 self.count_refusal(record, &e, None);
@@ -164,7 +163,8 @@ impl Inner {
         }
         let (admitted, exceeded) =
             self.admit(&models, &plan, &mut record, (&recorded_request, &envelope), rate_limits).await?;
-        let admitted = admitted.and_then(|reservation| Ok((reservation, self.ledger.permit(record.tenant)?)));
+        let admitted =
+            admitted.and_then(|reservation| Ok((reservation, self.0.ledger.permit(record.tenant)?)));
         let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(e) => {
@@ -175,9 +175,9 @@ impl Inner {
             }
         };
         let max_body_bytes = self.max_recorded_body_bytes(scope.tenant());
-        let open = self.ledger.begin(record, &recorded_request, max_body_bytes, began, admitted)?;
-        if self.config.strict {
-            self.ledger.durable(open.intent).await?;
+        let open = self.0.ledger.begin(record, &recorded_request, max_body_bytes, began, admitted)?;
+        if self.0.config.strict {
+            self.0.ledger.durable(open.intent).await?;
         }
         // boxed, as it is moved several times
         Ok(Box::new(Call {
@@ -200,15 +200,15 @@ impl Inner {
 
     /// Counts a call that is refused before it starts.
     pub(super) fn count_refusal(&self, mut record: Record, error: &Error, exceeded: Option<ExceededLimit>) {
-        let (Ok(node), now) = (self.ledger.node(), self.clock.now()) else { return };
-        record.id = self.clock.id_at(now).into();
+        let (Ok(node), now) = (self.0.ledger.node(), self.0.clock.now()) else { return };
+        record.id = self.0.clock.id_at(now).into();
         record.node = node;
         record.created_us = now.timestamp_micros();
         record.updated_us = record.created_us;
         record.error = Some(error.message().to_owned());
         record.refusal = Some(Refusal::new(error, exceeded, now));
         count(CallState::Refused);
-        self.refusals.count(record);
+        self.0.refusals.count(record);
     }
 
     /// The limits that apply to a call.
@@ -218,7 +218,7 @@ impl Inner {
         if let Some(name) = record.end_user.as_deref().filter(|_| !models.end_user_limits.is_empty()) {
             for scope in [Some(record.tenant.0), record.api_key.map(|id| id.0)].into_iter().flatten() {
                 let Some((id, values)) = models.end_user_limits.get(&scope) else { continue };
-                let meter = self.meters.of_end_user(record.tenant, scope, name).await?;
+                let meter = self.0.meters.of_end_user(record.tenant, scope, name).await?;
                 limits.push(((SubjectType::EndUser, scope), Limited { id: *id, values: *values, meter }));
             }
         }
@@ -248,7 +248,7 @@ impl Inner {
             quantity: envelope.quantity,
             prices: &prices.collect::<Vec<_>>(),
             default_tokens: self.expected_answer_tokens(record.tenant),
-            now: self.clock.now(),
+            now: self.0.clock.now(),
         });
         *rate_limits = admission.status;
         record.reserved_nano_usd = admission.reserved;

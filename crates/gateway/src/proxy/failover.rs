@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use loam_kernel::{Error, Kind};
 
+use super::Proxy;
 use super::call::Call;
 use super::failure::{CallError, Failure, FailureKind};
 use super::send::ProviderResponse;
 use crate::catalog::{CoolDown, Destination};
-use crate::service::Inner;
 
 /// How long a rejected key is skipped, while there are others.
 const REJECTED_KEY_COOL_DOWN: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ impl Failover {
     }
 }
 
-impl Inner {
+impl Proxy {
     /// Calls destinations until one responds. Each attempt is recorded.
     pub(super) async fn call_with_failover(&self, call: &mut Call) -> Result<ProviderResponse, CallError> {
         let total = call.plan.route().and_then(|route| route.timeouts.total());

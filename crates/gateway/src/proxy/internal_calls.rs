@@ -5,13 +5,13 @@ use http::{HeaderMap, HeaderValue};
 use loam_kernel::{AiProviderId, ChatSessionId, LlmCallId, Result, Scope};
 use loam_providers::Endpoint;
 
+use super::Proxy;
 use super::chat_stream::ChatStream;
 use super::make_call::make_call;
-use crate::Gateway;
 use crate::hook::{CallContext, SESSION};
 use crate::limits::admission::RateLimitStatus;
 
-impl Gateway {
+impl Proxy {
     /// The name to call a provider's model by: `provider/model`. None if the tenant has no such provider.
     pub async fn qualified_model(
         &self,
@@ -41,17 +41,10 @@ impl Gateway {
         }
         // internal callers store the messages themselves
         let context = CallContext { end_user, keeps_output: true, ..CallContext::default() };
-        let (gateway, mut rate_limits) = (self.0.clone(), RateLimitStatus::default());
-        let (call, response) = make_call(
-            gateway,
-            scope,
-            Endpoint::ChatCompletions,
-            &headers,
-            request,
-            context,
-            &mut rate_limits,
-        )
-        .await;
+        let (proxy, mut rate_limits) = (self.clone(), RateLimitStatus::default());
+        let (call, response) =
+            make_call(proxy, scope, Endpoint::ChatCompletions, &headers, request, context, &mut rate_limits)
+                .await;
         let stream = response.map_err(|failed| failed.error);
         (call, stream.and_then(|response| ChatStream::new(response.body, max_bytes)))
     }

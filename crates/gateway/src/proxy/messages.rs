@@ -1,7 +1,5 @@
 //! The routes that speak Anthropic's wire format.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -14,11 +12,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::Proxy;
 use super::message_schemas::{AnthropicError, AnthropicMessage, MessageEvent, MessageRequest};
 use super::plan::Plan;
 use super::routes::call;
-use crate::Gateway;
-use crate::service::Inner;
 
 /// The number of tokens of a request.
 #[derive(Serialize, ToSchema)]
@@ -27,8 +24,8 @@ struct TokenCount {
     input_tokens: u64,
 }
 
-pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(messages)).routes(routes!(count_tokens)).with_state(gateway.0)
+pub(crate) fn router(proxy: Proxy) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(messages)).routes(routes!(count_tokens)).with_state(proxy)
 }
 
 /// Creates a message in Anthropic's format, with any provider. Set the client's base URL to `…/anthropic`. A provider
@@ -56,12 +53,12 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     security(("api_key" = ["gateway:call"]))
 )]
 async fn messages(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    call(gateway, scope, Endpoint::Messages, headers, body).await
+    call(proxy, scope, Endpoint::Messages, headers, body).await
 }
 
 /// Counts the tokens of a message request without sending it. Free, as Loam counts them; an approximation for models
@@ -77,13 +74,13 @@ async fn messages(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn count_tokens(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     Body(body): Body,
 ) -> ApiResult<Json<TokenCount>> {
     // the same errors as for the call itself
     let envelope = RequestEnvelope::read(&body)?;
-    gateway.catalog.find(scope.tenant(), |models| Plan::resolve(models, &envelope.model)).await?;
+    proxy.0.catalog.find(scope.tenant(), |models| Plan::resolve(models, &envelope.model)).await?;
     let tokens = run_blocking_limited(scope.tenant(), move || count_prompt(&body)).await?;
     Ok(Json(TokenCount { input_tokens: tokens }))
 }

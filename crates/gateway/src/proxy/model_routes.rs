@@ -1,7 +1,5 @@
 //! The routes that list models, in OpenAI's and in Anthropic's format.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use loam_http::surface::{ApiResult, Caller, ErrorBody, Path, Query};
@@ -10,9 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::Proxy;
 use super::message_schemas::AnthropicError;
-use crate::Gateway;
-use crate::service::Inner;
 
 /// The models that can be called.
 #[derive(Serialize, ToSchema)]
@@ -120,13 +117,13 @@ impl AnthropicPage {
     }
 }
 
-pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
+pub(crate) fn router(proxy: Proxy) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get))
         .routes(routes!(anthropic_list))
         .routes(routes!(anthropic_get))
-        .with_state(gateway.0)
+        .with_state(proxy)
 }
 
 /// Lists what can be called: routes by their alias, models as `provider/model`.
@@ -135,8 +132,8 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     responses((status = 200, body = ModelList), (status = "4XX", body = ErrorBody)),
     security(("api_key" = ["gateway:call"]))
 )]
-async fn list(State(gateway): State<Arc<Inner>>, Caller(scope): Caller) -> ApiResult<Json<ModelList>> {
-    let models = gateway.list_models(&scope).await?;
+async fn list(State(proxy): State<Proxy>, Caller(scope): Caller) -> ApiResult<Json<ModelList>> {
+    let models = proxy.list_models(&scope).await?;
     Ok(Json(ModelList { object: "list", data: models.into_iter().map(ModelEntry::from).collect() }))
 }
 
@@ -149,11 +146,11 @@ async fn list(State(gateway): State<Arc<Inner>>, Caller(scope): Caller) -> ApiRe
     security(("api_key" = ["gateway:call"]))
 )]
 async fn get(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     Path(id): Path<String>,
 ) -> ApiResult<Json<ModelEntry>> {
-    let owned_by = gateway.owner_of_model(&scope, &id).await?;
+    let owned_by = proxy.owner_of_model(&scope, &id).await?;
     Ok(Json((id, owned_by).into()))
 }
 
@@ -165,11 +162,11 @@ async fn get(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn anthropic_list(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     Query(page): Query<AnthropicPage>,
 ) -> ApiResult<Json<AnthropicModelList>> {
-    let models = gateway.list_models(&scope).await?;
+    let models = proxy.list_models(&scope).await?;
     Ok(Json(page.of(models.into_iter().map(|(id, _)| id).collect())?))
 }
 
@@ -181,11 +178,11 @@ async fn anthropic_list(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn anthropic_get(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     Path(id): Path<String>,
 ) -> ApiResult<Json<AnthropicModel>> {
-    gateway.owner_of_model(&scope, &id).await?;
+    proxy.owner_of_model(&scope, &id).await?;
     Ok(Json(AnthropicModel::new(id)))
 }
 

@@ -9,10 +9,10 @@ use http::Request;
 use http_body_util::Full;
 use loam_kernel::{Error, Kind, Result, Scope};
 
+use super::Proxy;
 use super::begin::read_all;
 use super::plan::{MODEL_NOT_FOUND, Plan};
 use crate::catalog::Provider;
-use crate::service::Inner;
 
 /// The `owned_by` of a route.
 const ROUTE_OWNER: &str = "route";
@@ -21,11 +21,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest list of models accepted.
 const MAX_LIST_BYTES: usize = 8 << 20;
 
-impl Inner {
+impl Proxy {
     /// Everything that the tenant can call: routes by their alias, models as `provider/model`; each with its
     /// `owned_by`.
     pub(super) async fn list_models(&self, scope: &Scope) -> Result<Vec<(String, String)>> {
-        let models = self.catalog.get(scope.tenant()).await?;
+        let models = self.0.catalog.get(scope.tenant()).await?;
         let mut active: Vec<&Arc<Provider>> =
             models.providers.values().filter(|provider| provider.is_active).collect();
         active.sort_by(|a, b| a.name.cmp(&b.name));
@@ -53,7 +53,7 @@ impl Inner {
 
     /// The `owned_by` of a route or model that the tenant can call.
     pub(super) async fn owner_of_model(&self, scope: &Scope, id: &str) -> Result<String> {
-        let models = self.catalog.get(scope.tenant()).await?;
+        let models = self.0.catalog.get(scope.tenant()).await?;
         let destination = match Plan::resolve(&models, id)? {
             Plan::Route(_) => return Ok(ROUTE_OWNER.to_owned()),
             Plan::Direct(destination) => destination,
@@ -78,7 +78,7 @@ impl Inner {
         if !provider.config.models.is_empty() {
             return Ok(provider.config.models.clone());
         }
-        let ttl = Duration::from_secs(self.config.models_ttl);
+        let ttl = Duration::from_secs(self.0.config.models_ttl);
         if let Some((at, list)) = &*provider.model_list.lock().unwrap_or_else(PoisonError::into_inner)
             && at.elapsed() < ttl
         {
@@ -97,7 +97,7 @@ impl Inner {
         for (name, value) in &provider.key(Instant::now()).headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
-        let response = self.client.send(request, provider.timeouts).await.map_err(Error::internal)?;
+        let response = self.0.client.send(request, provider.timeouts).await.map_err(Error::internal)?;
         let status = response.status();
         let body = read_all(&provider.name, response.into_body(), MAX_LIST_BYTES).await?;
         let list = if status.is_success() { provider.wire.model_ids(&body) } else { None };

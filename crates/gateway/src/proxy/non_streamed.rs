@@ -4,15 +4,15 @@ use loam_kernel::{Error, Result};
 use loam_providers::CompleteResponse;
 use loam_providers::openai::ChatOutput;
 
+use super::Proxy;
 use super::call::Call;
 use super::call_response::{CallBody, CallResponse};
 use super::estimate::estimate;
 use super::response_cache::ResponseHead;
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
-use crate::service::Inner;
 
-impl Inner {
+impl Proxy {
     /// Settles the call before the response is sent.
     pub(super) async fn respond_complete(
         &self,
@@ -36,7 +36,7 @@ impl Inner {
         }
         let max_bytes = self.max_recorded_body_bytes(call.open.record.tenant);
         let completed = call.completed(outcome.response, false, usage);
-        let position = self.ledger.settle(call.open, &outcome, max_bytes)?;
+        let position = self.0.ledger.settle(call.open, &outcome, max_bytes)?;
         self.finish(position, completed).await?;
         Ok(CallResponse { head, body: CallBody::Complete { body, output } })
     }
@@ -47,8 +47,8 @@ impl Inner {
         let outcome =
             Outcome { state: CallState::Failed, usage: None, quantity: None, response: &[], events: false };
         let max_bytes = self.max_recorded_body_bytes(call.open.record.tenant);
-        match self.ledger.settle(call.open, &outcome, max_bytes) {
-            Ok(position) => match self.ledger.durable(position).await {
+        match self.0.ledger.settle(call.open, &outcome, max_bytes) {
+            Ok(position) => match self.0.ledger.durable(position).await {
                 Ok(()) => error,
                 Err(e) => e,
             },

@@ -1,7 +1,5 @@
 //! The routes that are passed through to the providers that have them.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderMap;
@@ -9,22 +7,21 @@ use loam_http::surface::{ApiResult, Body, Caller, ErrorBody, read_at_most};
 use loam_providers::Endpoint;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::Proxy;
 use super::pass_through_schemas::{
     EndpointEvent, ImageList, ImageRequest, Moderation, ModerationRequest, Ranking, RerankRequest,
     SpeechRequest, Transcription, TranscriptionForm,
 };
 use super::routes::call;
-use crate::Gateway;
-use crate::service::Inner;
 
-pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
+pub(crate) fn router(proxy: Proxy) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(speech))
         .routes(routes!(transcriptions))
         .routes(routes!(images))
         .routes(routes!(moderations))
         .routes(routes!(rerank))
-        .with_state(gateway.0)
+        .with_state(proxy)
 }
 
 /// Speaks a text, in OpenAI's format. The audio is sent as it arrives; its content type is that of the requested format. The
@@ -47,12 +44,12 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     security(("api_key" = ["gateway:call"]))
 )]
 async fn speech(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    call(gateway, scope, Endpoint::Speech, headers, body).await
+    call(proxy, scope, Endpoint::Speech, headers, body).await
 }
 
 /// Transcribes audio, in OpenAI's format. The form is sent unchanged except for the model's name. The call is counted by the
@@ -76,13 +73,13 @@ async fn speech(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn transcriptions(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     request: Request,
 ) -> ApiResult<Response> {
     let body = read_at_most(request.into_body(), usize::MAX).await?;
-    call(gateway, scope, Endpoint::Transcriptions, headers, body).await
+    call(proxy, scope, Endpoint::Transcriptions, headers, body).await
 }
 
 /// Generates images, in OpenAI's format. The call is counted by the images, and by the tokens if the provider reports them.
@@ -104,12 +101,12 @@ async fn transcriptions(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn images(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    call(gateway, scope, Endpoint::Images, headers, body).await
+    call(proxy, scope, Endpoint::Images, headers, body).await
 }
 
 /// Classifies texts and images as harmful or not, in OpenAI's format.
@@ -128,12 +125,12 @@ async fn images(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn moderations(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    call(gateway, scope, Endpoint::Moderations, headers, body).await
+    call(proxy, scope, Endpoint::Moderations, headers, body).await
 }
 
 /// Ranks documents by their relevance for a query, in the format that Jina and Cohere share. The call is counted by the
@@ -153,10 +150,10 @@ async fn moderations(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn rerank(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    call(gateway, scope, Endpoint::Rerank, headers, body).await
+    call(proxy, scope, Endpoint::Rerank, headers, body).await
 }

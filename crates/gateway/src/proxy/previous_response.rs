@@ -1,8 +1,6 @@
 //! Continues a response that Loam translated, from the record of its call. Providers that have the Responses API store
 //! their responses themselves, and get the id of one as the client sent it.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use loam_kernel::{Kind, Result, Scope, run_blocking_limited};
 use loam_platform::pack::unpack;
@@ -11,18 +9,18 @@ use loam_providers::{
     previous_response_not_found,
 };
 
-use crate::Gateway;
+use super::Proxy;
 use crate::hook::CallContext;
 use crate::llm_calls::entity::Model;
-use crate::service::Inner;
+use crate::llm_calls::read_call;
 
 /// Who may read every call may continue every response.
 const READ: &str = "llm_calls:read";
 
-impl Inner {
+impl Proxy {
     /// The request with the items of the response that it continues, whose id is noted in `context`.
     pub(super) async fn continue_response(
-        self: &Arc<Self>,
+        &self,
         scope: &Scope,
         endpoint: Endpoint,
         request: Bytes,
@@ -33,7 +31,7 @@ impl Inner {
         }
         let previous = previous_response_id(&request).and_then(|id| Some((call_of_response(&id)?, id)));
         let Some((call, id)) = previous else { return Ok(request) };
-        let row = match Gateway(self.clone()).get_call(scope, call).await {
+        let row = match read_call(&self.0.db, &self.0.ledger, scope, call).await {
             Ok(row) if row.endpoint == Endpoint::Responses.path() && may_continue(scope, &row) => row,
             Err(e) if e.kind() != Kind::NotFound => return Err(e),
             Ok(_) | Err(_) => return Err(previous_response_not_found(&id, "it is not stored")),

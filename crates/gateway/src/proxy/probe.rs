@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use loam_kernel::{AiProviderId, Error, Result, Scope};
+use loam_kernel::{Error, Result};
 use loam_platform::records::redact::excerpt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Proxy;
 use super::begin::read_all;
-use crate::Gateway;
+use crate::ai_providers;
 use crate::catalog::Provider;
 
 /// A slower provider counts as unreachable.
@@ -40,10 +41,9 @@ pub struct ProviderTest {
     pub error: Option<String>,
 }
 
-impl Gateway {
+impl Proxy {
     /// Sends a free request to a provider, with its first key, whether it is active or not.
-    pub async fn test_provider(&self, scope: &Scope, id: AiProviderId) -> Result<ProviderTest> {
-        let row = self.get_provider(scope, id).await?;
+    pub(crate) async fn test_provider(&self, row: ai_providers::entity::Model) -> Result<ProviderTest> {
         let provider = self.0.catalog.open(row)?;
         let url = provider.address(provider.wire.probe_path())?;
         let began = Instant::now();

@@ -1,7 +1,5 @@
 //! The routes that speak OpenAI's wire format.
 
-use std::sync::Arc;
-
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +9,7 @@ use loam_kernel::Scope;
 use loam_providers::Endpoint;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::Proxy;
 use super::failure::CallError;
 use super::make_call::make_call;
 use super::response_schemas::{ResponseEvent, ResponseObject, ResponseRequest};
@@ -18,21 +17,19 @@ use super::schemas::{
     ChatCompletion, ChatCompletionEvent, ChatCompletionRequest, CompletionRequest, EmbeddingList,
     EmbeddingRequest, TextCompletion, TextCompletionEvent,
 };
-use crate::Gateway;
 use crate::hook::{CallContext, SESSION};
 use crate::limits::admission::RateLimitStatus;
-use crate::service::Inner;
 
 /// The header that carries the call's id.
 const CALL_ID: HeaderName = HeaderName::from_static("x-loam-call-id");
 
-pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
+pub(crate) fn router(proxy: Proxy) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(chat_completions))
         .routes(routes!(embeddings))
         .routes(routes!(responses))
         .routes(routes!(completions))
-        .with_state(gateway.0)
+        .with_state(proxy)
 }
 
 /// Creates a chat completion in OpenAI's format. The body is sent to the provider unchanged except for the model's
@@ -60,12 +57,12 @@ pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     security(("api_key" = ["gateway:call"]))
 )]
 async fn chat_completions(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    call(gateway, scope, Endpoint::ChatCompletions, headers, body).await
+    call(proxy, scope, Endpoint::ChatCompletions, headers, body).await
 }
 
 /// Completes a text in OpenAI's legacy format. A provider that has this endpoint receives the body unchanged except for the
@@ -88,12 +85,12 @@ async fn chat_completions(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn completions(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    call(gateway, scope, Endpoint::Completions, headers, body).await
+    call(proxy, scope, Endpoint::Completions, headers, body).await
 }
 
 /// Creates embeddings in OpenAI's format. The body is sent to the provider unchanged except for the model's name.
@@ -112,12 +109,12 @@ async fn completions(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn embeddings(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    call(gateway, scope, Endpoint::Embeddings, headers, body).await
+    call(proxy, scope, Endpoint::Embeddings, headers, body).await
 }
 
 /// Creates a response in OpenAI's format, with any provider. A provider that has this endpoint receives the body
@@ -146,26 +143,26 @@ async fn embeddings(
     security(("api_key" = ["gateway:call"]))
 )]
 async fn responses(
-    State(gateway): State<Arc<Inner>>,
+    State(proxy): State<Proxy>,
     Caller(scope): Caller,
     headers: HeaderMap,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    call(gateway, scope, Endpoint::Responses, headers, body).await
+    call(proxy, scope, Endpoint::Responses, headers, body).await
 }
 
 pub(super) async fn call(
-    gateway: Arc<Inner>,
+    proxy: Proxy,
     scope: Scope,
     endpoint: Endpoint,
     headers: HeaderMap,
     body: Bytes,
 ) -> ApiResult<Response> {
     let mut rate_limits = RateLimitStatus::default();
-    let binding = gateway.bind_conversation(&scope, endpoint, &headers).await?;
+    let binding = proxy.bind_conversation(&scope, endpoint, &headers).await?;
     let session = binding.as_ref().and_then(|binding| binding.conversation.session);
     let (id, response) = make_call(
-        gateway,
+        proxy,
         &scope,
         endpoint,
         &headers,

@@ -12,13 +12,13 @@ use loam_providers::{
     CompleteResponse, Endpoint, Forward, ProviderRequest, Reader, ReportedError, ResponseError, bytes_reader,
 };
 
+use super::Proxy;
 use super::begin::{Beginning, begin, late, next_chunk, read_body};
 use super::call::Call;
 use super::failure::{CallError, Failure, FailureKind, deadline_exceeded, interrupted};
 use super::response_cache::ResponseHead;
 use crate::catalog::{Destination, Key, Provider};
 use crate::llm_calls::Attempt;
-use crate::service::Inner;
 
 /// Tells clients of OpenAI and Anthropic whether to repeat a failed call.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -36,7 +36,7 @@ pub(super) enum ProviderResponse {
     Stream { head: ResponseHead, first: Forward, body: Body, reader: Box<dyn Reader> },
 }
 
-impl Inner {
+impl Proxy {
     /// Sends the request, reads the response as far as needed, and records the attempt.
     pub(super) async fn attempt(
         &self,
@@ -108,7 +108,7 @@ impl Inner {
         let route = call.plan.route();
         let timeouts = route.map_or(provider.timeouts, |route| route.timeouts.over(provider.timeouts));
         let sent_at = Instant::now();
-        let response = self.client.send(request, timeouts).await;
+        let response = self.0.client.send(request, timeouts).await;
         call.open.record.status = response.as_ref().ok().map(|response| response.status().as_u16());
         let response = response.map_err(|e| Failure::unanswered(&provider.name, e))?;
         let (parts, mut body) = response.into_parts();
@@ -143,7 +143,7 @@ impl Inner {
                 }
             }
         } else {
-            read_body(body, timeout, self.config.max_answer_bytes).await.map_err(broke_off)?
+            read_body(body, timeout, self.0.config.max_answer_bytes).await.map_err(broke_off)?
         };
         if !is_success {
             return Err(responded_with(parts.status.as_u16(), &read));
@@ -159,7 +159,7 @@ impl Inner {
 
     /// The failure of an attempt to which the provider responded with an error, by its status or despite it.
     fn provider_error(&self, provider: &Provider, status: u16, body: &[u8], headers: &HeaderMap) -> Failure {
-        let after = retry_after(headers, self.clock.now());
+        let after = retry_after(headers, self.0.clock.now());
         let error = provider.wire.error(&provider.name, status, body, after);
         let mut headers = forwarded_headers(headers);
         // the error has another body

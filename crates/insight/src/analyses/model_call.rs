@@ -63,7 +63,8 @@ impl Analyses {
         usage: &mut ModelUsage,
     ) -> Result<ModelResponse> {
         let request = Bytes::from(request.to_string());
-        let (call, stream) = self.0.gateway.stream_chat(scope, None, None, request, MAX_RESPONSE).await;
+        let (call, stream) =
+            self.0.gateway.proxy().stream_chat(scope, None, None, request, MAX_RESPONSE).await;
         let result = match stream {
             Ok(stream) => read(stream).await,
             Err(e) => Err(e),

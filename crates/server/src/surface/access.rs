@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use loam_gateway::Gateway;
+use loam_gateway::Proxy;
 use loam_http::surface::{ApiError, rejected_as_error};
 use loam_identity::login::cookie;
 use loam_identity::{Authenticator, RequestedAccess, permissions};
@@ -27,7 +27,7 @@ pub(super) struct Access {
     operations: matchit::Router<Vec<Operation>>,
     authenticator: Arc<Authenticator>,
     /// Counts calls of models that are refused.
-    gateway: Gateway,
+    proxy: Proxy,
 }
 
 struct Operation {
@@ -96,7 +96,7 @@ impl Access {
     pub(super) fn new(
         document: &OpenApi,
         authenticator: Arc<Authenticator>,
-        gateway: Gateway,
+        proxy: Proxy,
         public_metrics: bool,
     ) -> Result<Self> {
         let document = serde_json::to_value(document)?;
@@ -124,7 +124,7 @@ impl Access {
             }
             all.insert(path.clone(), operations)?;
         }
-        Ok(Self { operations: all, authenticator, gateway })
+        Ok(Self { operations: all, authenticator, proxy })
     }
 
     fn operation(&self, path: &str, method: &Method) -> Result<&Operation, ApiError> {
@@ -179,7 +179,7 @@ impl Access {
             }
             scope
                 .require(permission)
-                .inspect_err(|e| self.gateway.count_denied(&scope, uri.path(), headers, e))?;
+                .inspect_err(|e| self.proxy.count_denied(&scope, uri.path(), headers, e))?;
         }
         if operation.is_instance && !scope.is_operator() {
             let message = "the metrics of the instance are for operators only";

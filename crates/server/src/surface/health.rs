@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use loam_db::Db;
-use loam_gateway::Gateway;
+use loam_gateway::Proxy;
 use loam_http::surface::{ApiResult, ErrorBody};
 use loam_journal::{Journal, SYNC_BUCKETS_MICROS};
 use loam_platform::cache::Caches;
@@ -29,18 +29,18 @@ pub(crate) struct Health(Arc<Inner>);
 struct Inner {
     db: Db,
     journal: Journal,
-    gateway: Gateway,
+    proxy: Proxy,
     caches: Caches,
     stopping: AtomicBool,
     connections: OnceLock<Registry>,
 }
 
 impl Health {
-    pub(crate) fn new(db: Db, journal: Journal, gateway: Gateway, caches: Caches) -> Self {
+    pub(crate) fn new(db: Db, journal: Journal, proxy: Proxy, caches: Caches) -> Self {
         Self(Arc::new(Inner {
             db,
             journal,
-            gateway,
+            proxy,
             caches,
             stopping: AtomicBool::new(false),
             connections: OnceLock::new(),
@@ -144,7 +144,7 @@ async fn metrics(
     if let Ok(Ok(bytes)) = tokio::time::timeout(TIMEOUT, health.0.db.size_bytes()).await {
         metrics::gauge!("loam_db_size_bytes").set(to_f64(bytes.unsigned_abs()));
     }
-    metrics::gauge!("loam_gateway_open_calls").set(to_f64(health.0.gateway.open_calls() as u64));
+    metrics::gauge!("loam_gateway_open_calls").set(to_f64(health.0.proxy.open_calls() as u64));
     if let Some(connections) = health.0.connections.get() {
         let (open, anonymous) = connections.counts();
         metrics::gauge!("loam_connections", "credential" => "yes").set(to_f64((open - anonymous) as u64));

@@ -51,7 +51,8 @@ pub(crate) fn edge(
     let (routes, document) = core.routes().merge(instance).split_for_parts();
     let document = docs::finish(document);
     let cors = Cors::new(core.system_config.live(&limits::CORS)?, authenticator.clone());
-    let access = Access::new(&document, authenticator, core.gateway.clone(), config.server.public_metrics)?;
+    let access =
+        Access::new(&document, authenticator, core.gateway.proxy().clone(), config.server.public_metrics)?;
     let replay = Replay::new(core.db.clone(), core.keyring.clone(), core.clock.clone());
     // one shared copy: a response that is read slowly must not need its own
     let text = Bytes::from(document.to_json()?);

@@ -5,11 +5,11 @@
 //! ones in one chunk. It waits twice: before the first byte, until the intent is durable; before the end, until the
 //! settlement is. If it is dropped early, because the client disconnected, it settles what has arrived.
 
+mod chunk;
 mod reading;
 mod settlement;
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -23,17 +23,17 @@ use loam_providers::openai::ChatOutput;
 use loam_providers::{Forward, Reader};
 use tokio::time::Sleep;
 
-use self::reading::{Chunk, StreamOutcome, join};
+use self::chunk::{Chunk, StreamOutcome, join};
+use super::Proxy;
 use super::call::Call;
 use super::response_cache::ResponseHead;
 use crate::hook::CLIENT_DISCONNECTED;
-use crate::service::Inner;
 
 type Waiting = BoxFuture<'static, Result<()>>;
 
 /// A response that is forwarded as it arrives.
 pub(super) struct Relay {
-    gateway: Arc<Inner>,
+    proxy: Proxy,
     /// The call, until it is settled.
     call: Option<Call>,
     /// The head of a response that will be cached.
@@ -63,17 +63,17 @@ enum Stage {
     Ended,
 }
 
-impl Inner {
+impl Proxy {
     /// Forwards a stream as it arrives. Returns the head for the client, and the body.
     pub(super) fn respond_streamed(
-        self: Arc<Self>,
+        &self,
         call: Call,
         mut head: ResponseHead,
         first: Forward,
         provider: ProviderBody,
         reader: Box<dyn Reader>,
     ) -> (ResponseHead, Box<Relay>) {
-        let stage = Stage::Forwarding { intent_durable: self.config.strict };
+        let stage = Stage::Forwarding { intent_durable: self.0.config.strict };
         let mut content_type = None;
         if reader.forwards_bytes() {
             let named = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
@@ -87,7 +87,7 @@ impl Inner {
         head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         let deadline = call.deadline.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
         let relay = Relay {
-            gateway: self,
+            proxy: self.clone(),
             head: call.cache.map(|_| head.clone()),
             call: Some(call),
             provider,
@@ -147,10 +147,10 @@ impl Body for Relay {
                             this.stage = Stage::Settling { waiting, last };
                         }
                         Chunk::Bytes(buffered) => {
-                            let gateway = this.gateway.clone();
+                            let proxy = this.proxy.clone();
                             let waiting: Waiting = Box::pin(async move {
                                 match intent {
-                                    Some(intent) => gateway.ledger.durable(intent).await,
+                                    Some(intent) => proxy.0.ledger.durable(intent).await,
                                     None => Ok(()),
                                 }
                             });
@@ -194,7 +194,7 @@ impl Drop for Relay {
             _ => self.settle(StreamOutcome { error: Some(CLIENT_DISCONNECTED.to_owned()), is_healthy: true }),
         };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            self.gateway.calls.spawn_on(finishing, &runtime);
+            self.proxy.0.calls.spawn_on(finishing, &runtime);
         }
     }
 }

@@ -10,6 +10,7 @@ use loam_providers::Forward;
 use tokio::time::Sleep;
 
 use super::Relay;
+use super::chunk::{Chunk, StreamOutcome, join};
 use crate::proxy::error_event;
 use crate::proxy::failure::{FailureKind, interrupted};
 
@@ -18,25 +19,6 @@ const MAX_CHUNK: usize = 256 << 10;
 
 /// Why the tokens of a complete response are estimated.
 const WITHOUT_USAGE: &str = "the provider ended its stream without `[DONE]` and without usage";
-
-/// The result of polling the provider's stream.
-pub(super) enum Chunk {
-    Bytes(Bytes),
-    /// The end, with the bytes to be sent last.
-    End {
-        now: Bytes,
-        last: Result<Bytes, Error>,
-        outcome: StreamOutcome,
-    },
-}
-
-/// How the provider's stream ended.
-pub(super) struct StreamOutcome {
-    /// What the record says, if something went wrong.
-    pub(super) error: Option<String>,
-    /// Whether the provider works.
-    pub(super) is_healthy: bool,
-}
 
 impl Relay {
     /// Returns all that has arrived; never waits for more once there is something.
@@ -141,15 +123,5 @@ impl Relay {
         }
         let own = self.reader.interrupted(&error);
         own.unwrap_or_else(|| error_event::encode(call.endpoint, &error, &call.open.record.request_id))
-    }
-}
-
-pub(super) fn join(single: Bytes, out: BytesMut) -> Bytes {
-    if single.is_empty() {
-        out.freeze()
-    } else if out.is_empty() {
-        single
-    } else {
-        [single, out.freeze()].concat().into()
     }
 }

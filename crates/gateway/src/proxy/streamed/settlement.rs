@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::reading::StreamOutcome;
+use super::chunk::StreamOutcome;
 use super::{Relay, Waiting};
 use crate::llm_calls::entity::CallState;
 use crate::llm_calls::ledger::Outcome;
@@ -24,7 +24,7 @@ impl Relay {
 
     /// The maximum bytes recorded of the stream: estimates need the text even if the ledger does not.
     fn max_recorded_bytes(&self) -> usize {
-        let config = &self.gateway.config;
+        let config = &self.proxy.0.config;
         match self.call.as_ref().is_some_and(|call| call.binding.is_some()) {
             // a conversation stores the complete message
             true => config.max_answer_bytes,
@@ -37,8 +37,8 @@ impl Relay {
         let Some(mut call) = self.call.take() else { return Box::pin(async { Ok(()) }) };
         call.record_health(outcome.is_healthy, None);
         call.open.record.error = outcome.error;
-        let gateway = self.gateway.clone();
-        let max_bytes = gateway.max_recorded_body_bytes(call.open.record.tenant);
+        let proxy = self.proxy.clone();
+        let max_bytes = proxy.max_recorded_body_bytes(call.open.record.tenant);
         let (recorded, events) = self.take_recorded();
         let (usage, quantity) = (self.reader.usage(), self.reader.quantity());
         if usage.is_none() && quantity.is_none() {
@@ -48,8 +48,8 @@ impl Relay {
                 let state = CallState::Estimated;
                 let outcome = Outcome { state, usage, quantity, response: &recorded, events };
                 let completed = call.completed(&recorded, events, usage);
-                let position = gateway.ledger.settle(call.open, &outcome, max_bytes);
-                gateway.finish(position?, completed).await
+                let position = proxy.0.ledger.settle(call.open, &outcome, max_bytes);
+                proxy.finish(position?, completed).await
             });
         }
         // the quantity of bytes is that of the request, of which a part may have been made
@@ -60,11 +60,11 @@ impl Relay {
         if let (Some(head), None) = (&self.head, &call.open.record.error)
             && self.recorded_bytes < self.max_recorded_bytes()
         {
-            gateway.cache_response(&call, head, &outcome);
+            proxy.cache_response(&call, head, &outcome);
         }
         let completed = call.completed(&recorded, events, usage);
-        let position = gateway.ledger.settle(call.open, &outcome, max_bytes);
-        Box::pin(async move { gateway.finish(position?, completed).await })
+        let position = proxy.0.ledger.settle(call.open, &outcome, max_bytes);
+        Box::pin(async move { proxy.finish(position?, completed).await })
     }
 
     /// What has been recorded, and whether it is events. Of bytes, that is their type and number.
