@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::chunk::{MAX_FIELDS, MAX_TEXT};
+use super::limits::{MAX_FIELDS, MAX_TEXT};
 use super::text::{Seconds, Text};
-use super::wire::DetailInfo;
+use super::wire_call::DetailInfo;
 use crate::redact;
 use crate::trace::{Detail, OperationKind, TAGS_ATTRIBUTE};
 

@@ -4,14 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::call_detail::{redacted_detail, with_tags};
-use super::chunk::{check_id, checked_duration};
 use super::functions::Functions;
 use super::layout::lay_out;
-use super::limits::{MAX_DURATION_NS, exception};
+use super::limits::{MAX_DURATION_NS, check_id, checked_duration, exception};
 use super::record_error::RecordError;
 use super::text::{Seconds, Text};
-use super::wire::{DetailInfo, FunctionInfo};
-use super::wire_call::CallInfo;
+use super::wire_call::{CallInfo, DetailInfo, FunctionInfo};
 use crate::trace::{Detail, OperationKind, Span};
 
 /// The details of a call, and its tags.

@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::batch::{Defaults, Item};
 use super::calls::{self, Parent};
 use super::endpoint::endpoint;
-use super::limits::{MAX_DURATION_NS, TimeLimits, exception as exception_text};
+use super::limits::{
+    MAX_FIELDS, MAX_TEXT, TimeLimits, check_id, checked_duration, exception as exception_text,
+};
 use super::record_error::RecordError;
 use super::text::{Seconds, Text, Timestamp};
 use super::wire::{Metrics, Record};
@@ -20,12 +22,6 @@ use crate::trace::{
     TraceChunk, VersionInfo,
 };
 
-/// Maximum length of ids.
-const MAX_ID: usize = 64;
-/// Maximum length of descriptive strings, in bytes; longer ones are truncated.
-pub(super) const MAX_TEXT: usize = 2_000;
-/// Maximum number of headers, query parameters or attributes.
-pub(super) const MAX_FIELDS: usize = 100;
 const BYTES_PER_MB: f64 = 1_048_576.0;
 /// Maximum memory of a request, in megabytes.
 const MAX_MB: f64 = 1e9;
@@ -269,13 +265,6 @@ fn bytes(megabytes: f64) -> i64 {
     (megabytes * BYTES_PER_MB).round() as i64
 }
 
-pub(super) fn checked_duration(param: &str, input: Seconds) -> Result<u64, RecordError> {
-    input
-        .as_nanos()
-        .filter(|nanos| *nanos <= MAX_DURATION_NS)
-        .ok_or_else(|| RecordError::invalid(param, "must be between 0 and 604,800 seconds"))
-}
-
 /// A trace id. W3C trace ids are normalised to lower case, so that all chunks of a trace are found.
 fn trace_id(input: &Text<'_>) -> Result<String, RecordError> {
     let mut text = id("trace_id", input)?;
@@ -288,11 +277,6 @@ fn trace_id(input: &Text<'_>) -> Result<String, RecordError> {
 fn id(param: &str, text: &Text<'_>) -> Result<String, RecordError> {
     check_id(text).map_err(|message| RecordError::invalid(param, message))?;
     Ok((*text.0).to_owned())
-}
-
-pub(super) fn check_id(text: &Text<'_>) -> Result<(), &'static str> {
-    let plain = (1..=MAX_ID).contains(&text.0.len()) && text.0.bytes().all(|byte| byte.is_ascii_graphic());
-    if plain { Ok(()) } else { Err("must be 1 to 64 printable ASCII characters without spaces") }
 }
 
 fn truncate(param: &str, text: &mut Option<String>, max: usize) -> Result<(), RecordError> {

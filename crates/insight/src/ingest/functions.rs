@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::record_error::RecordError;
 use super::text::Text;
-use super::wire::FunctionInfo;
 use super::wire_call::CallInfo;
+use super::wire_call::FunctionInfo;
 use crate::trace::Function;
 
 /// Maximum length of names and modules, in bytes.

@@ -3,6 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::truncate_bytes;
 
+use super::record_error::RecordError;
+use super::text::{Seconds, Text};
 use crate::redact;
 
 /// Maximum clock skew into the future.
@@ -10,6 +12,12 @@ const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::hours(1);
 /// Maximum duration in nanoseconds, and maximum distance of a call from its record: 7 days. A span that never ended
 /// can have any end time.
 pub(crate) const MAX_DURATION_NS: u64 = 7 * 86_400 * 1_000_000_000;
+/// Maximum length of ids.
+const MAX_ID: usize = 64;
+/// Maximum length of descriptive strings, in bytes; longer ones are truncated.
+pub(super) const MAX_TEXT: usize = 2_000;
+/// Maximum number of headers, query parameters or attributes.
+pub(super) const MAX_FIELDS: usize = 100;
 /// Maximum length of an exception, in bytes.
 const MAX_EXCEPTION: usize = 4_000;
 /// Maximum length of a stack trace, in bytes. Its end is kept, where the exception was raised.
@@ -41,6 +49,20 @@ impl TimeLimits {
         };
         Err(TimeError { code, message })
     }
+}
+
+/// The nanoseconds of a duration.
+pub(super) fn checked_duration(param: &str, input: Seconds) -> Result<u64, RecordError> {
+    input
+        .as_nanos()
+        .filter(|nanos| *nanos <= MAX_DURATION_NS)
+        .ok_or_else(|| RecordError::invalid(param, "must be between 0 and 604,800 seconds"))
+}
+
+/// Checks an id.
+pub(super) fn check_id(text: &Text<'_>) -> Result<(), &'static str> {
+    let plain = (1..=MAX_ID).contains(&text.0.len()) && text.0.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain { Ok(()) } else { Err("must be 1 to 64 printable ASCII characters without spaces") }
 }
 
 /// The stored form of an exception: its beginning, without secrets.

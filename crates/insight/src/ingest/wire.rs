@@ -1,12 +1,10 @@
 //! The record format: see `docs/FORMATS.md`. The types borrow from the body.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::text::{Seconds, Text, Timestamp, or_default};
-use super::wire_call::CallInfo;
+use super::wire_call::{CallInfo, FunctionInfo};
 use crate::trace::{Environment, RequestInfo, ResponseInfo, VersionInfo};
 
 /// One request that an application served.
@@ -78,39 +76,4 @@ pub(super) struct CacheMetrics {
     pub(super) cache_hits: Option<u64>,
     pub(super) cache_misses: Option<u64>,
     pub(super) cache_time: Option<Seconds>,
-}
-
-/// A function, which calls refer to by its index in the list.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FunctionInfo<'a> {
-    #[serde(borrow)]
-    pub(super) name: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) module: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(super) class_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(super) file_path: Option<Text<'a>>,
-    pub(super) line_number: Option<u32>,
-}
-
-/// Details of an operation outside of the application's code.
-#[derive(Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct DetailInfo<'a> {
-    #[serde(borrow)]
-    pub(super) system: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(super) operation: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(super) statement: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(super) target: Option<Text<'a>>,
-    pub(super) hit: Option<bool>,
-    pub(super) status_code: Option<u16>,
-    pub(super) first_byte: Option<Seconds>,
-    pub(super) rows: Option<u64>,
-    #[serde(borrow, deserialize_with = "or_default")]
-    pub(super) attributes: BTreeMap<Text<'a>, Text<'a>>,
 }

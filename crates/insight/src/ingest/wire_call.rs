@@ -1,11 +1,47 @@
-//! A call in the record format, in its flat and its nested form.
+//! A call in the record format, in its flat and its nested form, with its function and its details.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::text::{Seconds, Text, Timestamp};
-use super::wire::{DetailInfo, FunctionInfo};
+use super::text::{Seconds, Text, Timestamp, or_default};
 use crate::trace::OperationKind;
+
+/// A function, which calls refer to by its index in the list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FunctionInfo<'a> {
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) module: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) class_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) file_path: Option<Text<'a>>,
+    pub(super) line_number: Option<u32>,
+}
+
+/// Details of an operation outside of the application's code.
+#[derive(Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct DetailInfo<'a> {
+    #[serde(borrow)]
+    pub(super) system: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) operation: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) statement: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) target: Option<Text<'a>>,
+    pub(super) hit: Option<bool>,
+    pub(super) status_code: Option<u16>,
+    pub(super) first_byte: Option<Seconds>,
+    pub(super) rows: Option<u64>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    pub(super) attributes: BTreeMap<Text<'a>, Text<'a>>,
+}
 
 /// A function call.
 #[derive(Debug, Deserialize)]

@@ -74,8 +74,10 @@ impl Ingest {
     ) -> Result<Rejections> {
         let project_ref = ProjectRef::from(ingest_source);
         let times = self.time_limits(project_ref.tenant);
-        let (settings, max_body) =
-            (self.0.otlp.of(project_ref.tenant), self.0.gateway.max_recorded_body_bytes(project_ref.tenant));
+        let (settings, max_body) = (
+            self.0.otlp.of(project_ref.tenant),
+            self.0.gateway.proxy().max_recorded_body_bytes(project_ref.tenant),
+        );
         let convert = move || {
             let converted = spans::convert(&decoded, project_ref, &settings, times, max_body > 0);
             let spans = spans::span_contexts(&decoded.request)

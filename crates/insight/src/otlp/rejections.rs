@@ -5,9 +5,6 @@ use std::collections::BTreeMap;
 
 use super::wire::Undecodable;
 
-/// Maximum number of rejected spans stored per request: they mostly have the same error.
-pub(super) const MAX_STORED_REJECTED: usize = 20;
-
 /// The number of rejected items for each reason.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rejections(BTreeMap<Cow<'static, str>, u64>);

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::entity::Model;
-use super::list::{PerformanceRecordFilter, matching, micros};
+use super::filter::{PerformanceRecordFilter, matching, micros};
 use crate::record_functions::entity::{Column, Entity, Model as Row};
 use crate::record_functions::unpack;
 use crate::stats::Granularity;

@@ -3,6 +3,7 @@
 mod by_function;
 pub mod entity;
 mod export;
+mod filter;
 mod list;
 pub mod routes;
 mod view;
@@ -10,7 +11,7 @@ mod view;
 use loam_db::{Bulk, Column, Fold, OnConflict};
 
 use entity::Model;
-pub use list::{PerformanceRecordFilter, RecordOrder};
+pub use filter::{PerformanceRecordFilter, RecordOrder};
 pub use view::PerformanceRecordView;
 pub(crate) use view::{CacheMetrics, DatabaseMetrics, megabytes, seconds};
 

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
 use super::export::Stacks;
-use super::list::{PerformanceRecordFilter, RecordOrder};
+use super::filter::{PerformanceRecordFilter, RecordOrder};
 use super::view::PerformanceRecordView;
 use crate::function_calls::FunctionCallView;
 use crate::stats::Stats;

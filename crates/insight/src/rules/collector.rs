@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use loam_kernel::{truncate_bytes, truncate_chars};
 
 use super::finding::{Advice, Bottleneck, Category, Finding, Rule, Severity};
-use super::trace_index::{TraceIndex, float};
+use super::number::float;
+use super::trace_index::TraceIndex;
 
 /// Maximum number of findings per request before the most severe are selected.
 const MAX_COLLECTED: usize = 100;

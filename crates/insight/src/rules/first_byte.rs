@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
-use super::trace_index::{TraceIndex, float};
+use super::number::float;
+use super::trace_index::TraceIndex;
 use crate::trace::OperationKind;
 
 /// Minimum share of a call's duration that the first byte takes.

@@ -92,7 +92,7 @@ impl Limits {
     #[must_use]
     pub fn with_slow_request(mut self, seconds: f64) -> Self {
         if seconds.is_finite() && seconds > 0.0 {
-            self.slow_request_ms = super::trace_index::whole(seconds * 1000.0).max(1);
+            self.slow_request_ms = super::number::whole(seconds * 1000.0).max(1);
         }
         self
     }

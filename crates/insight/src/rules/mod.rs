@@ -15,6 +15,7 @@ mod hot_functions;
 pub(crate) mod limits;
 mod loops;
 mod memory_growth;
+mod number;
 mod recursion;
 mod repeated_calls;
 mod repeated_queries;
@@ -29,7 +30,8 @@ pub use limits::{Limits, RULES};
 
 use crate::trace::Tree;
 use collector::Collector;
-use trace_index::{TraceIndex, float};
+use number::{float, whole};
+use trace_index::TraceIndex;
 
 /// Maximum number of findings of a request.
 const MAX_FINDINGS: usize = 20;
@@ -74,5 +76,5 @@ pub fn score(total_ns: u64, limits: &Limits, findings: &[Finding]) -> i32 {
         Severity::Low => 0.96,
     });
     let score = (100.0 * time * factors.product::<f64>()).round();
-    i32::try_from(trace_index::whole(score)).unwrap_or(100).min(100)
+    i32::try_from(whole(score)).unwrap_or(100).min(100)
 }

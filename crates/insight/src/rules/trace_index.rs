@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::limits::Limits;
+use super::number::float;
 use crate::trace::{Function, Node, OperationKind, Span, Tree};
 
 /// The calls of a request with precomputed relations. A call is identified by its position in the tree.
@@ -237,18 +238,4 @@ pub(super) fn covered(mut intervals: Vec<(i64, i64)>, (begin, end): (i64, i64)) 
 
 pub(super) fn interval(call: &Span) -> (i64, i64) {
     (call.start_ns, call.start_ns.saturating_add_unsigned(call.duration_ns))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shares and displayed values need no more than 53 bits")]
-pub(super) fn float(number: u64) -> f64 {
-    number as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a cast of a float saturates, and negative values become zero"
-)]
-pub(super) fn whole(number: f64) -> u64 {
-    number as u64
 }

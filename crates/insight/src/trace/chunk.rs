@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use loam_kernel::{ProjectId, TenantId};
+use loam_platform::stored_format::StoredFormat;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+/// A packed trace chunk: the column `call_trees.calls`, and the end of a frame.
+pub(crate) const TRACE_CHUNK: StoredFormat = StoredFormat::new("trace_chunk", 1);
 
 /// The span attribute with the stack trace of an exception, after OpenTelemetry's semantic conventions.
 pub const STACKTRACE_ATTRIBUTE: &str = "exception.stacktrace";

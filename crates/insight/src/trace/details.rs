@@ -9,8 +9,7 @@ use loam_kernel::Result;
 use loam_platform::varint::{Reader, put_varint};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::chunk::Detail;
-use super::pack::TRACE_CHUNK;
+use super::chunk::{Detail, TRACE_CHUNK};
 
 #[derive(Serialize, Deserialize)]
 struct StoredDetail<'a> {

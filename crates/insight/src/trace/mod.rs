@@ -15,7 +15,8 @@ pub use chunk::{
 pub use ids::{record_id, tree_id};
 pub use tree::{Node, Tree};
 
+pub(crate) use chunk::TRACE_CHUNK;
 pub(crate) use frame::pack_chunk;
 pub(crate) use frame::{ChunkHeader, RECORDS, TRACE_CHUNK_FRAME, decode_frame, encode_frame};
 pub(crate) use ids::{hash, id};
-pub(crate) use pack::{SpanSet, TRACE_CHUNK, pack, unpack};
+pub(crate) use pack::{SpanSet, pack, unpack};

@@ -8,16 +8,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use loam_kernel::{Error, Result};
-use loam_platform::stored_format::StoredFormat;
 use loam_platform::varint::{Reader, put_optional_text, put_text, put_varint, put_zigzag};
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::chunk::{Function, OperationKind, ServerSpan, Source, Span};
+use super::chunk::{Function, OperationKind, ServerSpan, Source, Span, TRACE_CHUNK};
 use super::columns::{self, Dictionary};
 use super::details;
 
-/// A packed trace chunk: the column `call_trees.calls`, and the end of a frame.
-pub(crate) const TRACE_CHUNK: StoredFormat = StoredFormat::new("trace_chunk", 1);
 /// Low, since compression delays the response of an ingest request.
 const LEVEL: i32 = 1;
 /// Maximum size of an unpacked chunk, in bytes.

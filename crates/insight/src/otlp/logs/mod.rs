@@ -24,8 +24,9 @@ use crate::records::{append, unavailable};
 use crate::redact;
 use crate::trace::{self, STACKTRACE_ATTRIBUTE};
 
+use sink::ERRORS;
 pub(crate) use sink::ReportedErrorSink;
-use sink::{ERRORS, ErrorFrame};
+use stored::ErrorFrame;
 pub(crate) use stored::REPORTED_ERRORS_FRAME;
 
 /// The severity number of `ERROR`.

@@ -5,20 +5,13 @@ use loam_db::{System, Tx};
 use loam_journal::Frame;
 use loam_kernel::{Clock, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
-use loam_platform::error_logs::{self, ReportedError};
+use loam_platform::error_logs;
 use loam_platform::personal::Guard;
 
 use super::stored::decode;
 
 /// The kind of journal frames that hold errors of log records.
 pub(super) const ERRORS: u8 = 52;
-
-/// The content of a frame.
-#[derive(Debug)]
-pub(super) struct ErrorFrame {
-    pub(super) tenant: TenantId,
-    pub(super) errors: Vec<ReportedError>,
-}
 
 /// Drains errors of log records.
 pub(crate) struct ReportedErrorSink {

@@ -6,8 +6,6 @@ use loam_platform::error_logs::{ErrorSource, ReportedError};
 use loam_platform::stored_format::StoredFormat;
 use serde::{Deserialize, Serialize};
 
-use super::sink::ErrorFrame;
-
 /// The payload of a frame.
 pub(crate) const REPORTED_ERRORS_FRAME: StoredFormat = StoredFormat::new("reported_errors_frame", 1);
 
@@ -28,6 +26,13 @@ struct StoredError {
     /// JSON.
     context: String,
     at: DateTime<Utc>,
+}
+
+/// The content of a frame.
+#[derive(Debug)]
+pub(super) struct ErrorFrame {
+    pub(super) tenant: TenantId,
+    pub(super) errors: Vec<ReportedError>,
 }
 
 /// Encodes a frame.

@@ -3,7 +3,7 @@ use loam_testkit::check_golden;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::sink::ErrorFrame;
+use super::stored::ErrorFrame;
 use super::stored::{decode, encode};
 use super::*;
 use crate::otlp::body::{Encoding, decode as decode_body};

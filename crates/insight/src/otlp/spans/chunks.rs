@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use loam_kernel::hex;
 
+use super::context::SpanWithResource;
+use super::convert_span::convert_span;
 use super::function::Functions;
-use super::{SpanWithResource, server_span};
+use super::server_span;
 use crate::ingest::IngestSource;
 use crate::otlp::project_ref::ProjectRef;
 use crate::otlp::settings::OtlpSettings;
@@ -37,7 +39,7 @@ impl ChunkBuilder {
     }
 
     pub(super) fn add(&mut self, context: &SpanWithResource<'_>, settings: &OtlpSettings) {
-        let span = context.convert(&mut self.functions, settings);
+        let span = convert_span(context, &mut self.functions, settings);
         let project_ref = self.project_ref;
         let (chunk, size) = self.open.entry(context.span.trace_id.clone()).or_insert_with(|| {
             let chunk = TraceChunk {

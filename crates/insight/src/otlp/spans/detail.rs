@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use loam_kernel::truncate_bytes;
 use serde_json::{Map, Value};
 
+use super::context::{MAX_NAME, SpanWithResource, is_scalar};
 use super::endpoint::METHOD;
+use super::measured;
 use super::operation::{DATABASE, OPERATION, QUERY};
 use super::server_span::status;
-use super::{MAX_NAME, SpanWithResource, is_scalar, measured};
 use crate::otlp::attributes::{storable, value_text};
 use crate::otlp::genai;
 use crate::otlp::settings::OtlpSettings;
@@ -92,7 +93,7 @@ pub(super) fn detail(
     if kind != OperationKind::Function && kind != OperationKind::Request {
         detail.target = detail.target.or_else(|| target(context));
         detail.status_code = status(attributes);
-        detail.first_byte_ns = first_byte(context);
+        detail.first_byte_ns = context.first_byte();
     }
     detail.attributes = other_attributes(context, settings);
     (detail != Detail::default()).then_some(detail)
@@ -143,21 +144,23 @@ fn hit(context: &SpanWithResource<'_>) -> Option<bool> {
     })
 }
 
-/// Nanoseconds until the first byte of the response, if reported by an event or an attribute.
-pub(super) fn first_byte(context: &SpanWithResource<'_>) -> Option<u64> {
-    let names = [
-        "http.response.first_byte",
-        "first_byte",
-        "gen_ai.content.completion.chunk",
-        "llm.content.completion.chunk",
-        "First Token Stream Event",
-    ];
-    let first = context.span.events.iter().filter(|event| names.contains(&event.name.as_str()));
-    let first = first.map(|event| event.time_unix_nano).min();
-    first
-        .or_else(|| genai::first_token_at(context.attributes))
-        .and_then(|at| at.checked_sub(context.span.start_time_unix_nano))
-        .or_else(|| genai::first_token_ns(context.attributes))
+impl SpanWithResource<'_> {
+    /// Nanoseconds until the first byte of the response, if reported by an event or an attribute.
+    pub(in crate::otlp) fn first_byte(&self) -> Option<u64> {
+        let names = [
+            "http.response.first_byte",
+            "first_byte",
+            "gen_ai.content.completion.chunk",
+            "llm.content.completion.chunk",
+            "First Token Stream Event",
+        ];
+        let first = self.span.events.iter().filter(|event| names.contains(&event.name.as_str()));
+        let first = first.map(|event| event.time_unix_nano).min();
+        first
+            .or_else(|| genai::first_token_at(self.attributes))
+            .and_then(|at| at.checked_sub(self.span.start_time_unix_nano))
+            .or_else(|| genai::first_token_ns(self.attributes))
+    }
 }
 
 /// All other attributes.

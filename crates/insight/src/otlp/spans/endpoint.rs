@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{MAX_NAME, SpanWithResource};
+use super::context::{MAX_NAME, SpanWithResource};
 use crate::ingest;
 use crate::otlp::attributes::storable;
 use crate::otlp::wire::SpanKind;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{MAX_NAME, SpanWithResource};
+use super::context::{MAX_NAME, SpanWithResource};
 use crate::otlp::attributes::storable;
 use crate::otlp::wire::SpanKind;
 use crate::trace::Function;

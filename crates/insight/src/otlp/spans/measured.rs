@@ -1,6 +1,6 @@
 //! Processor time and memory of a span, where the application reports them: there is no convention for them.
 
-use super::SpanWithResource;
+use super::context::SpanWithResource;
 use crate::trace::Measurements;
 
 /// Processor time, in seconds.

@@ -1,6 +1,6 @@
 //! The kind of operation that a span represents.
 
-use super::SpanWithResource;
+use super::context::SpanWithResource;
 use crate::otlp::genai;
 use crate::otlp::wire::SpanKind;
 use crate::trace::OperationKind;

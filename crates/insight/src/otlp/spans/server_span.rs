@@ -3,9 +3,9 @@
 use loam_kernel::{hex, truncate_bytes};
 use serde_json::{Map, Value};
 
+use super::context::{MAX_NAME, SpanWithResource};
 use super::endpoint::{METHOD, endpoint, path, query};
 use super::measured::measurements;
-use super::{MAX_NAME, SpanWithResource};
 use crate::otlp::attributes::{Attributes, storable, value_text};
 use crate::redact;
 use crate::trace::{Environment, RequestInfo, ResponseInfo, ServerSpan, VersionInfo};

@@ -25,7 +25,7 @@ pub(super) use metrics::{
 };
 pub(super) use number::bytes;
 pub(super) use response::{ExportServiceResponse, PartialSuccess};
-pub(super) use salvage::{Decoded, Salvage, Undecodable};
+pub(super) use salvage::{Decoded, MAX_STORED_REJECTED, Salvage, Undecodable};
 pub(super) use trace::{Event, ExportTraceServiceRequest, ResourceSpans, ScopeSpans, Span, SpanKind, Status};
 
 #[cfg(test)]

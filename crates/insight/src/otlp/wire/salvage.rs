@@ -11,7 +11,9 @@ use super::metrics::{
 };
 use super::trace::{ExportTraceServiceRequest, ResourceSpans, ScopeSpans, Span};
 use crate::ingest::RecordError;
-use crate::otlp::rejections::MAX_STORED_REJECTED;
+
+/// Maximum number of rejected spans stored per request: they mostly have the same error.
+pub(in crate::otlp) const MAX_STORED_REJECTED: usize = 20;
 
 const RESOURCE_SPANS: Field = Field(1, "resourceSpans", "resource_spans");
 const SCOPE_SPANS: Field = Field(2, "scopeSpans", "scope_spans");
