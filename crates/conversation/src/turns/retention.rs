@@ -32,14 +32,14 @@ impl DeleteOldEvents {
     /// Deletes old streams until stopped. Returns the number of turns.
     pub(crate) async fn delete_old(&self, scope: &Scope, stopped: impl Fn() -> bool + Sync) -> Result<u64> {
         let now = self.clock.now();
-        let tenants = self.db.system_read(scope).await?.find_any::<tenants::entity::Entity>().all().await?;
+        let tenants = tenants::ids(&self.db.system_read(scope).await?).await?;
         let mut cleared = 0;
         for tenant in tenants {
-            let Some(days) = self.gateway.retention().of(tenant.id).turn_events_days else { continue };
+            let Some(days) = self.gateway.retention().of(tenant).turn_events_days else { continue };
             let before = now - TimeDelta::days(i64::from(days));
             // A turn starts before it ends, so its id bounds the rows to read.
             let old = Condition::all()
-                .add(Column::TenantId.eq(tenant.id))
+                .add(Column::TenantId.eq(tenant))
                 .add(Column::Id.lt(first_id_at(before)))
                 .add(Column::EndedAt.lt(before))
                 .add(Column::Events.is_not_null());

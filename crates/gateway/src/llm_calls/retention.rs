@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_identity::tenants;
 use loam_jobs::{Handler, JobContext};
-use loam_kernel::{Result, Scope, TenantId, first_id_at};
+use loam_kernel::{Result, Scope, first_id_at};
 use loam_platform::records::{Policy, PolicyTarget};
 use sea_orm::{ColumnTrait, Condition};
 use serde_json::Value;
@@ -66,7 +66,7 @@ impl DeleteOldCalls {
         let bound = |days: Option<u32>| days.map(|days| first_id_at(now - TimeDelta::days(i64::from(days))));
         let retention = self.gateway.0.retention();
         let mut deleted = Deleted::default();
-        for tenant in self.tenants(scope).await? {
+        for tenant in tenants::ids(&db.system_read(scope).await?).await? {
             let settings = retention.of(tenant);
             for Policy { whose, days } in
                 settings.policies_of(tenant, |s| s.llm_calls_days, |p| p.llm_calls_days)
@@ -146,12 +146,6 @@ impl DeleteOldCalls {
 
     fn progress<R>(&self, with: impl FnOnce(&mut Progress) -> R) -> R {
         with(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    async fn tenants(&self, scope: &Scope) -> Result<Vec<TenantId>> {
-        let tx = self.gateway.0.db.system_read(scope).await?;
-        let tenants = tx.find_any::<tenants::entity::Entity>().all().await?;
-        Ok(tenants.into_iter().map(|tenant| tenant.id).collect())
     }
 }
 

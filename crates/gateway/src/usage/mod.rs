@@ -8,4 +8,5 @@ pub mod routes;
 pub mod service;
 pub mod statement;
 
+pub use entity::Granularity;
 pub(crate) use latency::LATENCY;

@@ -1,14 +1,16 @@
 //! Cached projects for telemetry ingestion, which needs them for each request.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use loam_db::Db;
+use loam_db::{Db, System, Tx};
 use loam_kernel::{Error, ProjectId, Result, Scope, TenantId};
 use loam_platform::cache::{Cache, CacheSpec};
 use loam_platform::notices::Notices;
 use sea_orm::{ColumnTrait, QueryFilter};
+use uuid::Uuid;
 
 use super::entity::{Column, Entity, Model, MonitoringStatus};
 use super::service::MonitoringConfig;
@@ -40,6 +42,23 @@ impl Directory {
     pub(crate) fn new(notices: &Notices) -> Self {
         Self(Cache::new(CACHE, notices, |notice| Some((notice.tenant, ProjectId(notice.subject)))))
     }
+}
+
+/// The seconds from which the existing ones of these projects count a request as slow.
+///
+/// # Errors
+/// On a database error.
+pub async fn response_time_thresholds(
+    tx: &Tx<System>,
+    projects: &[(TenantId, ProjectId)],
+) -> Result<HashMap<(TenantId, ProjectId), f64>> {
+    let keys: Vec<(TenantId, Uuid)> = projects.iter().map(|(tenant, project)| (*tenant, project.0)).collect();
+    let rows = tx.get_many::<Entity>(&keys).await?.into_iter();
+    let thresholds = rows.map(|project| {
+        let config: MonitoringConfig = serde_json::from_value(project.config).unwrap_or_default();
+        ((project.tenant_id, project.id), config.alert_threshold.response_time)
+    });
+    Ok(thresholds.collect())
 }
 
 impl Identity {

@@ -9,5 +9,5 @@ pub(crate) mod retired;
 pub mod routes;
 pub mod service;
 
-pub use directory::MonitoredProject;
+pub use directory::{MonitoredProject, response_time_thresholds};
 pub use entity::MonitoringStatus;

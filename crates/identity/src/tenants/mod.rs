@@ -8,3 +8,4 @@ pub mod routes;
 pub mod service;
 
 pub use entity::TenantStatus;
+pub use queries::ids;

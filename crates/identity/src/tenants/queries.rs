@@ -2,7 +2,7 @@
 
 use loam_db::{System, TenantEntity, Tx};
 use loam_kernel::{Page, PageQuery, Result, TenantId};
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entity::{Column, Entity, Model};
 use super::service::TenantFilter;
@@ -13,6 +13,21 @@ pub(crate) async fn list(tx: &Tx<System>, filter: &TenantFilter, query: &PageQue
         find = find.filter(Column::Slug.eq(slug));
     }
     find.page(query, |row| row.id.0).await
+}
+
+/// The ids of all tenants.
+///
+/// # Errors
+/// On a database error.
+pub async fn ids(tx: &Tx<System>) -> Result<Vec<TenantId>> {
+    let rows: Vec<Id> = tx.find_any::<Entity>().partial().await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+struct Id {
+    id: TenantId,
 }
 
 pub(crate) async fn get(tx: &Tx<System>, id: TenantId) -> Result<Option<Model>> {

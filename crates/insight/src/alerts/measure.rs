@@ -1,7 +1,8 @@
 //! Measures the value of a rule from the stored sums.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_gateway::usage::{entity::Granularity as UsageGranularity, service::UsageQuery};
+use loam_gateway::usage::Granularity as UsageGranularity;
+use loam_gateway::usage::service::UsageQuery;
 use loam_kernel::{ProjectId, Result, Scope};
 use loam_platform::sketch::Sketch;
 use sea_orm::{ColumnTrait, QueryFilter};

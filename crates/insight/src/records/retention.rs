@@ -33,7 +33,7 @@ impl DeleteOld {
         let (old, past) =
             (first_id_at(before(settings.records_days)), first_id_at(before(settings.history_days)));
         let mut deleted = 0;
-        for tenant in self.tenants(scope).await? {
+        for tenant in tenants::ids(&inner.db.system_read(scope).await?).await? {
             deleted += self.rows::<performance_records::entity::Entity>(scope, &stopped, tenant, old).await?;
             deleted += self.rows::<record_functions::entity::Entity>(scope, &stopped, tenant, old).await?;
             deleted += self.rows::<call_trees::entity::Entity>(scope, &stopped, tenant, old).await?;
@@ -59,12 +59,6 @@ impl DeleteOld {
         tx.delete_any::<names::Entity>().filter(unseen).exec().await?;
         tx.commit().await?;
         Ok(deleted)
-    }
-
-    async fn tenants(&self, scope: &Scope) -> Result<Vec<TenantId>> {
-        let tx = self.0.0.db.system_read(scope).await?;
-        let tenants = tx.find_any::<tenants::entity::Entity>().all().await?;
-        Ok(tenants.into_iter().map(|tenant| tenant.id).collect())
     }
 
     /// Deletes a tenant's rows with ids below a bound.

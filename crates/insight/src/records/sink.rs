@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::{System, Tx};
-use loam_identity::projects::{self, service::MonitoringConfig};
+use loam_identity::projects::response_time_thresholds;
 use loam_journal::Frame;
 use loam_kernel::{Clock, NodeId, Result, TenantId};
 use loam_platform::drain::Sink;
@@ -122,18 +122,11 @@ async fn filter_deleted_projects(
     tx: &Tx<System>,
     chunks: Vec<PackedChunk>,
 ) -> Result<(Vec<PackedChunk>, HashMap<ProjectKey, f64>)> {
-    let mut keys: Vec<(TenantId, Uuid)> =
-        chunks.iter().map(|chunk| (chunk.header.tenant, chunk.header.project.0)).collect();
+    let mut keys: Vec<ProjectKey> =
+        chunks.iter().map(|chunk| (chunk.header.tenant, chunk.header.project)).collect();
     keys.sort_unstable();
     keys.dedup();
-    let rows = tx.get_many::<projects::entity::Entity>(&keys).await?;
-    let stored: HashMap<ProjectKey, f64> = rows
-        .into_iter()
-        .map(|project| {
-            let config: MonitoringConfig = serde_json::from_value(project.config).unwrap_or_default();
-            ((project.tenant_id, project.id), config.alert_threshold.response_time)
-        })
-        .collect();
+    let stored = response_time_thresholds(tx, &keys).await?;
     let (kept, orphaned): (Vec<PackedChunk>, Vec<PackedChunk>) = chunks
         .into_iter()
         .partition(|chunk| stored.contains_key(&(chunk.header.tenant, chunk.header.project)));
