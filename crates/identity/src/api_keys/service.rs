@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use loam_db::{Tenant, Tx};
 use loam_kernel::{
-    ApiKeyId, Error, Kind, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded, next_version,
+    ApiKeyId, Error, Kind, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded,
 };
+use loam_platform::changes::Audited;
 use loam_platform::notices::Notice;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
@@ -77,7 +78,7 @@ impl Identity {
 
     /// One key.
     pub async fn get_api_key(&self, scope: &Scope, id: ApiKeyId) -> Result<Model> {
-        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Creates a key, limited by its creator's current permissions.
@@ -125,7 +126,7 @@ impl Identity {
     /// Makes the caller the creator of a key, so that the caller's permissions limit it.
     pub async fn take_over_api_key(&self, scope: &Scope, id: ApiKeyId) -> Result<Model> {
         let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         if old.revoked_at.is_some() {
             return Err(Error::new(Kind::Conflict, "wrong_state", "this key is revoked; create a new one"));
         }
@@ -134,14 +135,12 @@ impl Identity {
         let creator = self.creator(&tx, &requested).await?;
         self.check_not_above(&tx, id, creator).await?;
         let is_operator = old.user_id.is_none() && scope.is_operator();
-        let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
         row.maker_tenant_id = Set(creator.tenant);
         row.maker_user_id = Set(creator.user);
         row.maker_key_id = Set(creator.key);
         row.is_operator = Set(Some(is_operator));
-        row.updated_at = Set(updated_at);
-        let row = tx.update(row).await?;
+        let row = self.changes.save(&tx, row).await?;
         let changes = json!({ "made_by": creator.label() });
         let notice = self.changes.record(&tx, "take_over", "api_keys", id, changes).await?;
         self.changes.commit(tx, notice).await?;
@@ -164,15 +163,14 @@ impl Identity {
     /// Revokes a key: it is invalid on all nodes within a second, and stays listed.
     pub async fn revoke_api_key(&self, scope: &Scope, id: ApiKeyId) -> Result<()> {
         let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         if old.revoked_at.is_some() {
             return Ok(());
         }
         let now = self.clock.now();
         let mut row = old.into_active_model();
         row.revoked_at = Set(Some(now));
-        row.updated_at = Set(now);
-        tx.update(row).await?;
+        self.changes.save(&tx, row).await?;
         let notice = self.changes.record(&tx, "revoke", "api_keys", id, json!({ "revoked_at": now })).await?;
         self.changes.commit(tx, notice).await
     }
@@ -233,11 +231,15 @@ pub(crate) async fn insert_key<R>(
         updated_at: Set(now),
     };
     let row = tx.insert(row).await?;
-    let changes = json!({ "name": row.name, "scopes": row.scopes, "user_id": row.user_id, "project_id": row.project_id });
-    let notice = identity.changes.record(tx, "create", "api_keys", row.id, changes).await?;
+    let notice = identity.changes.record(tx, "create", "api_keys", row.id, Entity::view(&row)).await?;
     Ok((NewKey { row, key }, notice))
 }
 
-fn missing() -> Error {
-    Error::not_found("API key")
+impl Audited for Entity {
+    const NAME: &'static str = "API key";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(row: &Model) -> Value {
+        json!({ "name": row.name, "scopes": row.scopes, "user_id": row.user_id, "project_id": row.project_id })
+    }
 }

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::{
     Actor, Error, Kind, LoginSessionId, Origin, Permissions, Result, Scope, TenantId, UserId, bounded,
 };
+use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
 use serde_json::json;
@@ -203,7 +204,8 @@ impl Identity {
             updated_at: Set(now),
         };
         let session = tx.insert(row).await?;
-        let changes = json!({ "user_id": id, "expires_at": session.expires_at, "password_hash_upgraded": upgraded.is_some() });
+        let mut changes = login_sessions::entity::Entity::view(&session);
+        changes["password_hash_upgraded"] = upgraded.is_some().into();
         let notice = self.changes.record(&tx, "log_in", "login_sessions", session.id, changes).await?;
         self.changes.commit(tx, notice).await?;
         let password_hash = upgraded.or(checked).unwrap_or_default();

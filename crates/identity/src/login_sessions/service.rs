@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::{Tenant, Tx};
-use loam_kernel::{Error, LoginSessionId, Page, PageQuery, Result, Scope, UserId};
+use loam_kernel::{LoginSessionId, Page, PageQuery, Result, Scope, UserId};
+use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::entity::{Column, Entity, Model};
@@ -41,15 +42,14 @@ impl Identity {
     /// Ends a session: its cookie is invalid on all nodes within a second.
     pub async fn revoke_login_session(&self, scope: &Scope, id: LoginSessionId) -> Result<()> {
         let tx = self.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(|| Error::not_found("log-in session"))?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         if old.revoked_at.is_some() {
             return Ok(());
         }
         let now = self.clock.now();
         let mut row = old.into_active_model();
         row.revoked_at = Set(Some(now));
-        row.updated_at = Set(now);
-        tx.update(row).await?;
+        self.changes.save(&tx, row).await?;
         let notice =
             self.changes.record(&tx, "revoke", "login_sessions", id, json!({ "revoked_at": now })).await?;
         self.changes.commit(tx, notice).await
@@ -84,4 +84,13 @@ pub(crate) async fn revoke_all(
         update = update.filter(Column::Id.ne(but));
     }
     update.exec().await
+}
+
+impl Audited for Entity {
+    const NAME: &'static str = "log-in session";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(row: &Model) -> Value {
+        json!({ "user_id": row.user_id, "expires_at": row.expires_at })
+    }
 }

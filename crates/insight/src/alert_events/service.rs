@@ -2,9 +2,10 @@
 
 use loam_db::{Tenant, Tx};
 use loam_kernel::{AlertEventId, AlertRuleId, Error, Kind, Page, PageQuery, ProjectId, Result, Scope};
+use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, Condition, IntoActiveModel, QueryFilter, Set};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::entity::{Column, Entity, EventState, Model};
@@ -43,13 +44,13 @@ impl Alerts {
 
     /// Gets an incident.
     pub async fn get_alert_event(&self, scope: &Scope, id: AlertEventId) -> Result<Model> {
-        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(missing)
+        self.0.db.read(scope).await?.get::<Entity>(id).await?.ok_or_else(Entity::missing)
     }
 
     /// Acknowledges an incident. The first acknowledgement stays.
     pub async fn acknowledge_alert_event(&self, scope: &Scope, id: AlertEventId) -> Result<Model> {
         let tx = self.0.db.write(scope).await?;
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         match old.state {
             EventState::Open => {}
             EventState::Acknowledged => return Ok(old),
@@ -63,10 +64,8 @@ impl Alerts {
         row.state = Set(EventState::Acknowledged);
         row.acknowledged_at = Set(Some(now));
         row.acknowledged_by = Set(Some(scope.actor().label()));
-        row.updated_at = Set(now);
-        let row = tx.update(row).await?;
-        let changes = json!({ "rule_id": row.rule_id, "state": row.state });
-        let notice = self.0.changes.record(&tx, "acknowledge", "alert_events", id, changes).await?;
+        let row = self.0.changes.save(&tx, row).await?;
+        let notice = self.0.changes.record_row::<Entity>(&tx, "acknowledge", &row).await?;
         self.0.changes.commit(tx, notice).await?;
         Ok(row)
     }
@@ -77,7 +76,7 @@ impl Alerts {
         let project = self.project_of_rule(scope, found.rule_id).await?;
         let tx = self.0.db.write(scope).await?;
         // lock the rule first, in the same order as an evaluation
-        let rule = tx.get_locked::<Rules>(found.rule_id).await?.ok_or_else(missing)?;
+        let rule = tx.get_locked::<Rules>(found.rule_id).await?.ok_or_else(Entity::missing)?;
         if rule.open_event_id != Some(id) {
             tx.rollback().await?;
             return self.get_alert_event(scope, id).await;
@@ -88,8 +87,7 @@ impl Alerts {
         change.open_event_id = Set(None);
         let rule = tx.update(change).await?;
         let row = self.end_incident(&tx, &rule, id, &project).await?;
-        let changes = json!({ "rule_id": row.rule_id, "state": row.state });
-        let notice = self.0.changes.record(&tx, "resolve", "alert_events", id, changes).await?;
+        let notice = self.0.changes.record_row::<Entity>(&tx, "resolve", &row).await?;
         self.0.changes.commit(tx, notice).await?;
         self.0.deliveries.wake();
         Ok(row)
@@ -103,18 +101,22 @@ impl Alerts {
         id: AlertEventId,
         project: &str,
     ) -> Result<Model> {
-        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(missing)?;
+        let old = tx.get_locked::<Entity>(id).await?.ok_or_else(Entity::missing)?;
         let now = self.0.clock.now();
         let mut row = old.into_active_model();
         row.state = Set(EventState::Resolved);
         row.resolved_at = Set(Some(now));
         row.resolved_by = Set(Some(tx.scope().actor().label()));
-        row.updated_at = Set(now);
-        let row = tx.update(row).await?;
+        let row = self.0.changes.save(tx, row).await?;
         self.notify(tx, rule, row, project).await
     }
 }
 
-fn missing() -> Error {
-    Error::not_found("alert event")
+impl Audited for Entity {
+    const NAME: &'static str = "alert event";
+    const UPDATED_AT: Column = Column::UpdatedAt;
+
+    fn view(row: &Model) -> Value {
+        json!({ "rule_id": row.rule_id, "state": row.state })
+    }
 }
