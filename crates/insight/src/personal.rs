@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use loam_db::{Tenant, Tx};
+use loam_db::{Tenant, TenantEntity, Tx};
 use loam_kernel::Result;
 use loam_platform::error_logs::entity as errors;
 use loam_platform::pack::unpack_json;
@@ -16,6 +16,7 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::alert_rules::AlertRecipients;
 use crate::analyses::entity as analyses;
@@ -36,8 +37,8 @@ const PAGE: u64 = 100;
 /// The stores of this crate that can hold personal data.
 pub fn stores() -> Vec<Arc<dyn PersonalDataStore>> {
     vec![
-        Arc::new(Trees),
-        Arc::new(Records),
+        Arc::new(TREES),
+        Arc::new(RECORDS),
         Arc::new(REJECTED),
         Arc::new(ANALYSES),
         Arc::new(SUGGESTIONS),
@@ -93,22 +94,88 @@ const METRIC_SUMS: Rows<sums::Entity> = Rows::by_full_scan(
     |row: sums::Model| json!({ "metric_name": row.metric_name, "tags": row.tags, "bucket": row.bucket, "samples": row.samples }),
 );
 
+/// A table of rows that belong to traces. Those of a person's traces are found by an index, others by what they hold.
+struct TraceRows<E: TenantEntity> {
+    name: &'static str,
+    /// What stays, and why.
+    retained: Option<&'static str>,
+    trace_column: E::Column,
+    trace_id: fn(&E::Model) -> &String,
+    id: fn(&E::Model) -> Uuid,
+    /// Whether the row holds something about the person.
+    names: fn(&E::Model, &PersonQuery) -> bool,
+    view: fn(E::Model) -> Value,
+}
+
 /// Stored trace chunks.
-struct Trees;
+const TREES: TraceRows<trees::Entity> = TraceRows {
+    name: "call_trees",
+    retained: Some(
+        "statistics over requests and functions of applications, in which no person can be identified",
+    ),
+    trace_column: trees::Column::TraceId,
+    trace_id: |row| &row.trace_id,
+    id: |row| row.id.0,
+    names: |row, who| is_named_in_tree(&row.calls, who),
+    view: |row| {
+        let parts = trace::unpack(&row.calls).map(|span_set| span_set_view(&span_set)).unwrap_or_default();
+        json!({ "trace_id": row.trace_id, "project_id": row.project_id, "started_at": row.started_at, "told": parts })
+    },
+};
 
 /// Performance records.
-struct Records;
+const RECORDS: TraceRows<records::Entity> = TraceRows {
+    name: "performance_records",
+    retained: None,
+    trace_column: records::Column::TraceId,
+    trace_id: |row| &row.trace_id,
+    id: |row| row.id.0,
+    names: |row, who| {
+        row.path.as_deref().is_some_and(|path| who.matches_text(path))
+            || is_named_in_packed(&row.details, who)
+            || row.findings.as_deref().is_some_and(|findings| is_named_in_packed(findings, who))
+    },
+    view: |row| {
+        json!({
+            "id": row.id, "project_id": row.project_id, "trace_id": row.trace_id, "endpoint": row.endpoint,
+            "path": row.path, "details": unpack_json(&row.details), "created_at": row.created_at,
+        })
+    },
+};
 
-fn conditions<C: ColumnTrait>(who: &PersonQuery, trace_id: C) -> Vec<Condition> {
-    let mut conditions = who.by_trace(trace_id);
-    conditions.push(Condition::all());
-    conditions
+impl<E: TenantEntity> TraceRows<E>
+where
+    E::Model: Send + Sync,
+{
+    /// One page of the rows of a person, and where to go on.
+    async fn page(
+        &self,
+        tx: &Tx<Tenant>,
+        who: &PersonQuery,
+        from: Cursor,
+    ) -> Result<(Vec<E::Model>, Option<Cursor>)> {
+        let mut all = who.by_trace(self.trace_column);
+        // every row, for what it holds
+        all.push(Condition::all());
+        let searched = from.part + 1 == all.len();
+        let Some(condition) = all.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
+        let find = tx.find::<E>().filter(condition).filter(E::ID.gt(from.after));
+        let mut rows = find.order_by_asc(E::ID).limit(PAGE).all().await?;
+        let next = from.behind(rows.last().map(self.id), rows.len(), PAGE);
+        if searched {
+            rows.retain(|row| !who.traces.contains((self.trace_id)(row)) && (self.names)(row, who));
+        }
+        Ok((rows, Some(next)))
+    }
 }
 
 #[async_trait]
-impl PersonalDataStore for Trees {
+impl<E: TenantEntity> PersonalDataStore for TraceRows<E>
+where
+    E::Model: Send + Sync,
+{
     fn name(&self) -> &'static str {
-        "call_trees"
+        self.name
     }
 
     fn scans_tenant(&self) -> bool {
@@ -116,12 +183,12 @@ impl PersonalDataStore for Trees {
     }
 
     fn retained(&self) -> Option<&'static str> {
-        Some("statistics over requests and functions of applications, in which no person can be identified")
+        self.retained
     }
 
     async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
-        let (rows, next) = trees_of(tx, who, from).await?;
-        let traces = rows.into_iter().map(|row| row.trace_id).collect();
+        let (rows, next) = self.page(tx, who, from).await?;
+        let traces = rows.iter().map(|row| (self.trace_id)(row).clone()).collect();
         Ok(Step { removed: delete_traces(tx, traces).await?, next })
     }
 
@@ -131,87 +198,9 @@ impl PersonalDataStore for Trees {
         who: &PersonQuery,
         from: Cursor,
     ) -> Result<(Vec<Value>, Option<Cursor>)> {
-        let (rows, next) = trees_of(tx, who, from).await?;
-        let shown = rows.into_iter().map(|row| {
-            let parts = trace::unpack(&row.calls).map(|span_set| span_set_view(&span_set)).unwrap_or_default();
-            json!({ "trace_id": row.trace_id, "project_id": row.project_id, "started_at": row.started_at, "told": parts })
-        });
-        Ok((shown.collect(), next))
+        let (rows, next) = self.page(tx, who, from).await?;
+        Ok((rows.into_iter().map(self.view).collect(), next))
     }
-}
-
-#[async_trait]
-impl PersonalDataStore for Records {
-    fn name(&self) -> &'static str {
-        "performance_records"
-    }
-
-    fn scans_tenant(&self) -> bool {
-        true
-    }
-
-    async fn remove(&self, tx: &Tx<Tenant>, who: &PersonQuery, from: Cursor) -> Result<Step> {
-        let (rows, next) = records_of(tx, who, from).await?;
-        let traces = rows.into_iter().map(|row| row.trace_id).collect();
-        Ok(Step { removed: delete_traces(tx, traces).await?, next })
-    }
-
-    async fn show(
-        &self,
-        tx: &Tx<Tenant>,
-        who: &PersonQuery,
-        from: Cursor,
-    ) -> Result<(Vec<Value>, Option<Cursor>)> {
-        let (rows, next) = records_of(tx, who, from).await?;
-        let shown = rows.into_iter().map(|row| {
-            json!({
-                "id": row.id, "project_id": row.project_id, "trace_id": row.trace_id, "endpoint": row.endpoint,
-                "path": row.path, "details": unpack_json(&row.details), "created_at": row.created_at,
-            })
-        });
-        Ok((shown.collect(), next))
-    }
-}
-
-async fn trees_of(
-    tx: &Tx<Tenant>,
-    who: &PersonQuery,
-    from: Cursor,
-) -> Result<(Vec<trees::Model>, Option<Cursor>)> {
-    use trees::{Column, Entity};
-    let all = conditions(who, Column::TraceId);
-    let searched = from.part + 1 == all.len();
-    let Some(condition) = all.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
-    let find = tx.find::<Entity>().filter(condition).filter(Column::Id.gt(from.after));
-    let mut rows = find.order_by_asc(Column::Id).limit(PAGE).all().await?;
-    let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE);
-    if searched {
-        rows.retain(|row| !who.traces.contains(&row.trace_id) && is_named_in_tree(&row.calls, who));
-    }
-    Ok((rows, Some(next)))
-}
-
-async fn records_of(
-    tx: &Tx<Tenant>,
-    who: &PersonQuery,
-    from: Cursor,
-) -> Result<(Vec<records::Model>, Option<Cursor>)> {
-    use records::{Column, Entity};
-    let all = conditions(who, Column::TraceId);
-    let searched = from.part + 1 == all.len();
-    let Some(condition) = all.into_iter().nth(from.part) else { return Ok((Vec::new(), None)) };
-    let find = tx.find::<Entity>().filter(condition).filter(Column::Id.gt(from.after));
-    let mut rows = find.order_by_asc(Column::Id).limit(PAGE).all().await?;
-    let next = from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE);
-    if searched {
-        rows.retain(|row| {
-            !who.traces.contains(&row.trace_id)
-                && (row.path.as_deref().is_some_and(|path| who.matches_text(path))
-                    || is_named_in_packed(&row.details, who)
-                    || row.findings.as_deref().is_some_and(|findings| is_named_in_packed(findings, who)))
-        });
-    }
-    Ok((rows, Some(next)))
 }
 
 /// Deletes everything stored about these traces.
