@@ -10,7 +10,7 @@ use loam_platform::notices;
 use loam_platform::personal::{Cursor, PersonQuery, PersonalDataStore, Removed, Rows, Step, null};
 use loam_platform::webhook_deliveries::delete_lanes;
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -201,7 +201,8 @@ impl PersonalDataStore for Turns {
 /// The person's messages in conversations that are not theirs, such as group chats.
 struct MessagesElsewhere(Clock);
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "messages::Entity")]
 struct MessageRow {
     id: MessageId,
     session_id: ChatSessionId,
@@ -234,10 +235,9 @@ impl PersonalDataStore for MessagesElsewhere {
         let Some(condition) = messages_elsewhere(who).into_iter().nth(from.part) else {
             return Ok(Step::default());
         };
-        let find =
-            tx.find::<messages::Entity>().filter(condition).filter(Column::Id.gt(from.after)).select_only();
-        let find = find.columns([Column::Id, Column::SessionId]).order_by_asc(Column::Id);
-        let rows: Vec<MessageRow> = find.limit(PAGE).into().await?;
+        let find = tx.find::<messages::Entity>().filter(condition).filter(Column::Id.gt(from.after));
+        let find = find.order_by_asc(Column::Id);
+        let rows: Vec<MessageRow> = find.limit(PAGE).partial().await?;
         let next = Some(from.behind(rows.last().map(|row| row.id.0), rows.len(), PAGE));
         let emptied = tx
             .update_many::<messages::Entity>()
@@ -277,7 +277,8 @@ impl PersonalDataStore for MessagesElsewhere {
 /// The conversations and their fields. Last, because everything else is found through them.
 struct Sessions(Clock);
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "sessions::Entity")]
 struct SessionRow {
     id: ChatSessionId,
     user_id: Option<UserId>,
@@ -304,8 +305,8 @@ impl PersonalDataStore for Sessions {
         use sessions::Column;
         let conditions = who.by_session(Column::Id);
         let Some(condition) = conditions.into_iter().nth(from.part) else { return Ok(Step::default()) };
-        let find = tx.find::<sessions::Entity>().filter(condition).select_only();
-        let rows: Vec<SessionRow> = find.columns([Column::Id, Column::UserId]).into().await?;
+        let find = tx.find::<sessions::Entity>().filter(condition);
+        let rows: Vec<SessionRow> = find.partial().await?;
         let deletion =
             tx.delete::<sessions::Entity>().filter(Column::Id.is_in(rows.iter().map(|row| row.id)));
         let removed = Removed { deleted: deletion.exec().await?, emptied: 0 };

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Condition, DeleteStatement, Expr, ExprTrait, SelectStatement, UpdateStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, IdenStatic, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany, Value,
+    PartialModelTrait, QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany, Value,
 };
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -52,7 +52,13 @@ impl<'tx, E: EntityTrait> Find<'tx, E> {
         self.select.count(self.conn).await.map_err(map_err)
     }
 
-    /// The rows as another type, for queries that select other columns than those of the entity.
+    /// Some columns of the rows: those that the type has as its fields.
+    pub async fn partial<M: PartialModelTrait>(self) -> Result<Vec<M>> {
+        self.select.into_partial_model::<M>().all(self.conn).await.map_err(map_err)
+    }
+
+    /// The rows as another type, for queries that compute columns. A column that isn't selected is null, and fails unless
+    /// its field is optional; for columns of the entity use [`partial`](Self::partial).
     pub async fn into<M: sea_orm::FromQueryResult>(self) -> Result<Vec<M>> {
         self.select.into_model::<M>().all(self.conn).await.map_err(map_err)
     }

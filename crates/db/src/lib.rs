@@ -9,6 +9,7 @@
 //! [`Scope`]: loam_kernel::Scope
 
 mod bulk;
+mod bulk_models;
 mod bulk_update;
 mod check;
 mod claim;

@@ -1,7 +1,10 @@
 //! Look-ups of many rows by their keys through the primary key, independent of the table's size and statistics.
 
 use loam_kernel::{Result, TenantId};
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, PartialModelTrait, QuerySelect,
+    QueryTrait, Statement, Value,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -29,27 +32,27 @@ impl Tx<System> {
     }
 
     /// The rows of these tenants whose column has the given text and whose id is in a range, in any order: each by a look-up
-    /// in an index on that column and the tenant. `M` selects the columns.
-    pub async fn find_many<E: TenantEntity, M: FromQueryResult>(
+    /// in an index on that column and the tenant. The columns are the fields of `M`.
+    #[expect(clippy::disallowed_methods, reason = "each statement names its tenants")]
+    pub async fn find_many<E: TenantEntity, M: PartialModelTrait>(
         &self,
-        columns: &[E::Column],
         by: E::Column,
         texts: &[(TenantId, &str)],
         ids: std::ops::Range<Uuid>,
     ) -> Result<Vec<M>> {
-        let table = E::default().table_name().to_owned();
-        let columns = columns.iter().map(IdenStatic::as_str).collect::<Vec<_>>().join(", ");
+        let backend = self.conn.get_database_backend();
+        let select = M::select_cols(E::find().select_only()).build(backend).sql;
         let by = by.as_str();
         let mut rows = Vec::new();
         for chunk in texts.chunks(CHUNK) {
-            let statement = match self.conn.get_database_backend() {
+            let statement = match backend {
                 DbBackend::Postgres => {
                     let texts: Vec<_> = chunk.iter().map(|(tenant, text)| json!([tenant, text])).collect();
                     // tenants are compared as text so that the planner can't choose the primary key, as it may in a table without
                     // statistics; the range of ids prunes partitions
                     let sql = format!(
-                        "SELECT found.* FROM jsonb_array_elements($1::text::jsonb) AS key, LATERAL (SELECT {columns} \
-                         FROM {table} WHERE tenant_id::text = key->>0 AND {by} = key->>1 AND id >= $2 AND id < $3 \
+                        "SELECT found.* FROM jsonb_array_elements($1::text::jsonb) AS key, LATERAL ({select} \
+                         WHERE tenant_id::text = key->>0 AND {by} = key->>1 AND id >= $2 AND id < $3 \
                          OFFSET 0) AS found"
                     );
                     let values = [json!(texts).to_string().into(), ids.start.into(), ids.end.into()];
@@ -59,7 +62,7 @@ impl Tx<System> {
                     // the unary plus keeps the planner from choosing the primary key
                     let places = vec!["(?, ?)"; chunk.len()].join(", ");
                     let sql = format!(
-                        "SELECT {columns} FROM {table} WHERE (tenant_id, {by}) IN (VALUES {places}) \
+                        "{select} WHERE (tenant_id, {by}) IN (VALUES {places}) \
                          AND +id >= ? AND +id < ?"
                     );
                     let texts =

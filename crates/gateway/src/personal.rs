@@ -9,7 +9,7 @@ use loam_platform::personal::{
     Cursor, PersonQuery, PersonalDataStore, Removed, Rows, Step, delete_requests, null,
 };
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -87,13 +87,15 @@ const LIMITS: Rows<limits::Entity> = Rows::by_index(
 /// The ledger: its numbers stay; personal data and content are deleted.
 pub(crate) struct Calls;
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct Found {
     id: LlmCallId,
     request_id: String,
 }
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct Trace {
     trace_id: Option<String>,
 }
@@ -121,8 +123,8 @@ impl PersonalDataStore for Calls {
     async fn resolve(&self, tx: &Tx<Tenant>, who: &mut PersonQuery) -> Result<()> {
         for condition in who.by_end_user(Column::EndUser) {
             let find = tx.find::<Entity>().filter(condition).filter(Column::Source.eq(Source::Otlp.name()));
-            let find = find.filter(Column::TraceId.is_not_null()).select_only().column(Column::TraceId);
-            let traces: Vec<Trace> = find.distinct().limit(TRACES).into().await?;
+            let find = find.filter(Column::TraceId.is_not_null());
+            let traces: Vec<Trace> = find.distinct().limit(TRACES).partial().await?;
             who.traces.extend(traces.into_iter().filter_map(|row| row.trace_id));
         }
         Ok(())
@@ -162,9 +164,8 @@ impl PersonalDataStore for Calls {
 }
 
 async fn page(tx: &Tx<Tenant>, condition: Condition) -> Result<Vec<Found>> {
-    let find = tx.find::<Entity>().filter(condition).select_only();
-    let find = find.columns([Column::Id, Column::RequestId]).order_by_asc(Column::Id);
-    find.limit(CALLS).into().await
+    let find = tx.find::<Entity>().filter(condition).order_by_asc(Column::Id);
+    find.limit(CALLS).partial().await
 }
 
 /// Clears calls, with the logs of their requests and their tool calls; `personal_data`: their personal data too.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use loam_db::{Tenant, Tx};
 use loam_kernel::{ApiKeyId, ProjectId, Result, TenantId, UserId};
 use loam_platform::audit_logs::entity as audit;
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -37,7 +37,8 @@ struct Named {
     name: String,
 }
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "audit::Entity")]
 struct Change {
     resource_id: String,
     changes: Value,
@@ -97,10 +98,8 @@ impl Names {
                 .find::<audit::Entity>()
                 .filter(audit::Column::ResourceType.eq(resource_type))
                 .filter(audit::Column::ResourceId.is_in(ids.iter().map(String::as_str)))
-                .select_only()
-                .columns([audit::Column::ResourceId, audit::Column::Changes])
                 .order_by_asc(audit::Column::Id)
-                .into()
+                .partial()
                 .await?;
             // the last name counts
             self.0.extend(changes.into_iter().filter_map(|row| {

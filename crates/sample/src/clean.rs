@@ -18,7 +18,7 @@ use loam_identity::users::entity as users;
 use loam_kernel::{PageQuery, Result, Scope, first_id_at};
 use loam_platform::api_logs::entity as api_logs;
 use loam_platform::notices;
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -63,7 +63,8 @@ struct Id {
     id: Uuid,
 }
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "messages::Entity")]
 struct MessageKey {
     id: Uuid,
     session_id: Uuid,
@@ -209,12 +210,10 @@ async fn delete_orphans(parts: &Parts, scope: &Scope) -> Result<u64> {
         let tx = parts.db.read(scope).await?;
         let find = tx
             .find::<messages::Entity>()
-            .select_only()
-            .columns([messages::Column::Id, messages::Column::SessionId])
             .filter(messages::Column::Id.gt(after))
             .filter(messages::Column::Id.lt(before))
             .order_by_asc(messages::Column::Id);
-        let rows: Vec<MessageKey> = find.limit(PAGE_SIZE).into().await?;
+        let rows: Vec<MessageKey> = find.limit(PAGE_SIZE).partial().await?;
         let Some(last) = rows.last() else { return Ok(deleted) };
         after = last.id;
         let mut session_ids: Vec<Uuid> = rows.iter().map(|row| row.session_id).collect();

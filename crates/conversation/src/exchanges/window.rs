@@ -4,7 +4,7 @@
 use loam_db::Tx;
 use loam_gateway::hook::{ChatMessage, ChatRole};
 use loam_kernel::{LlmCallId, MessageId, Result};
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
 use super::matching::{MAX_COMPARED, StoredMessage, fingerprint};
@@ -16,7 +16,8 @@ use crate::messages::span::Span;
 const MIN_MESSAGES: usize = 100;
 
 /// The columns needed for the comparison.
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct Row {
     id: MessageId,
     parent_id: Option<MessageId>,
@@ -41,24 +42,13 @@ pub(super) struct Window {
 /// Reads as many messages of a session as a request of this length may have to be compared with.
 pub(super) async fn read<R>(tx: &Tx<R>, session: &Session, request_length: usize) -> Result<Window> {
     let limit = (request_length.min(MAX_COMPARED) * 2).max(MIN_MESSAGES);
-    let mut find = tx
-        .find::<Entity>()
-        .select_only()
-        .column(Column::Id)
-        .column(Column::ParentId)
-        .column(Column::Role)
-        .column(Column::Content)
-        .column(Column::Parts)
-        .column(Column::ToolCalls)
-        .column(Column::ToolCallId)
-        .column(Column::LlmCallId)
-        .filter(Column::SessionId.eq(session.id));
+    let mut find = tx.find::<Entity>().filter(Column::SessionId.eq(session.id));
     // Reads only the partitions of the months in which the session has messages.
     if let Some(span) = Span::of_session(session) {
         find = find.within_ids(span.from, span.before);
     }
     let newest = find.order_by_desc(Column::SequenceNumber).limit(limit as u64);
-    let mut rows: Vec<Row> = newest.into::<Row>().await?;
+    let mut rows: Vec<Row> = newest.partial().await?;
     rows.reverse();
     let mut window = Window {
         stored: Vec::with_capacity(rows.len()),

@@ -9,7 +9,6 @@ mod limits;
 mod line;
 mod lines;
 pub mod routes;
-mod rows;
 mod writer;
 
 use std::sync::Arc;

@@ -3,12 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use loam_db::{Tenant, Tx};
+use loam_db::{Bulk, OnConflict, Tenant, Tx};
 use loam_kernel::{ChatSessionId, Error, MessageId, Result, Scope, TenantId, UserId};
-use sea_orm::{ActiveModelTrait, ColumnTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::line::{Checked, EndLine, MessageLine, SessionLine};
-use super::rows;
 use crate::chat_sessions::access;
 use crate::chat_sessions::create::{DEFAULT_TITLE, NewSession, References, owner};
 use crate::chat_sessions::entity::{self as sessions, SessionStatus};
@@ -287,9 +286,17 @@ impl<'a> Writer<'a> {
                 self.tx.update(row).await?;
             }
         }
-        self.tx.bulk(rows::of_sessions(&new)).await.map_err(rows::session_conflict)?;
-        self.tx.bulk(rows::of_configs(&std::mem::take(&mut self.configs))).await?;
-        self.tx.bulk(rows::of_messages(&std::mem::take(&mut self.messages))).await
+        self.insert::<sessions::Entity>(new).await.map_err(session_conflict)?;
+        let (configs, messages) = (std::mem::take(&mut self.configs), std::mem::take(&mut self.messages));
+        self.insert::<configs::Entity>(configs).await?;
+        self.insert::<messages::Entity>(messages).await
+    }
+
+    async fn insert<E: EntityTrait>(&self, rows: Vec<E::Model>) -> Result<()>
+    where
+        E::Model: IntoActiveModel<E::ActiveModel>,
+    {
+        self.tx.bulk(Bulk::models::<E>(rows, OnConflict::Fail)).await
     }
 
     /// Writes the remaining rows. The caller commits the transaction.
@@ -297,4 +304,10 @@ impl<'a> Writer<'a> {
         self.flush().await?;
         Ok(self.tx)
     }
+}
+
+/// The error for a session of the file that another request created during the import.
+fn session_conflict(error: Error) -> Error {
+    let message = "another request created a session of this file during the import; check the existing sessions, then import again";
+    loam_db::already_exists("external_id", message)(error)
 }

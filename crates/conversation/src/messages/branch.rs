@@ -2,7 +2,7 @@
 
 use loam_db::Tx;
 use loam_kernel::{Error, MessageId, Order, Page, PageQuery, Result};
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entity::{Column, Entity, Model};
 use super::span::Span;
@@ -12,7 +12,8 @@ use crate::chat_sessions::entity as sessions;
 const ROWS_PER_QUERY: u64 = 500;
 
 /// A message on the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sea_orm::FromQueryResult)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 pub(crate) struct Step {
     pub(crate) id: MessageId,
     parent_id: Option<MessageId>,
@@ -35,8 +36,7 @@ pub(crate) async fn path<R>(
         let rows =
             tx.find::<Entity>().filter(Column::SessionId.eq(session.id)).within_ids(span.from, span.before);
         let rows = rows.filter(Column::SequenceNumber.lte(below)).order_by_desc(Column::SequenceNumber);
-        let rows = rows.select_only().columns([Column::Id, Column::ParentId, Column::SequenceNumber]);
-        let rows = rows.limit(ROWS_PER_QUERY.min(count as u64)).into::<Step>().await?;
+        let rows = rows.limit(ROWS_PER_QUERY.min(count as u64)).partial::<Step>().await?;
         let Some(last) = rows.last() else { break };
         below = last.sequence_number - 1;
         for step in rows {

@@ -4,6 +4,7 @@ use loam_db::OnConflict::{self, Fail, Merge};
 use loam_db::{Bulk, Column, Fold};
 use loam_kernel::{Clock, TenantId};
 use loam_testkit::{Database, on_both};
+use sea_orm::{ColumnTrait, DerivePartialModel, QueryFilter};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ on_both![
     a_row_that_is_there_already_fails_the_batch,
     one_bad_row_undoes_its_batch,
     an_empty_batch_is_nothing,
+    models_are_written_and_read_by_their_fields,
     folding_adds_up_and_keeps_the_least_and_the_greatest,
     many_rows_are_found_by_their_keys_of_tenant_and_id,
 ];
@@ -134,6 +136,26 @@ async fn one_bad_row_undoes_its_batch(bed: Database) {
 async fn an_empty_batch_is_nothing(bed: Database) {
     write_calls(&bed.db, &[], Merge).await.unwrap();
     assert!(read_calls(&bed.db, ACME).await.is_empty());
+}
+
+async fn models_are_written_and_read_by_their_fields(bed: Database) {
+    #[derive(Debug, PartialEq, DerivePartialModel)]
+    #[sea_orm(entity = "note::Entity")]
+    struct Owned {
+        owner_id: Option<Uuid>,
+        topic: String,
+    }
+    let of = |owner_id| note::Model { owner_id, ..note(ACME, "models") };
+    let rows = [None, Some(Uuid::max()), None].map(of).to_vec();
+    let tx = bed.db.write(&scope(ACME)).await.unwrap();
+    tx.bulk(Bulk::models::<note::Entity>(Vec::new(), Fail)).await.unwrap();
+    tx.bulk(Bulk::models::<note::Entity>(rows.clone(), Fail)).await.unwrap();
+    for row in rows {
+        let find = || tx.find::<note::Entity>().filter(note::Column::Id.eq(row.id));
+        let owned = Owned { owner_id: row.owner_id, topic: row.topic.clone() };
+        assert_eq!(find().partial::<Owned>().await.unwrap(), [owned]);
+        assert_eq!(find().all().await.unwrap(), [row]);
+    }
 }
 
 async fn folding_adds_up_and_keeps_the_least_and_the_greatest(bed: Database) {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, Utc};
 use loam_db::{Find, System, Tenant, Tx};
 use loam_kernel::{NodeId, Result, TenantId};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, FromQueryResult, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, DerivePartialModel, QueryFilter};
 use uuid::Uuid;
 
 use super::entity::SubjectType;
@@ -21,7 +21,8 @@ pub(super) struct Sums {
     pub(super) others: HashMap<Subject, WindowSums>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct Row {
     tenant_id: TenantId,
     node_id: NodeId,
@@ -91,7 +92,7 @@ pub(super) async fn read(
 ) -> Result<Sums> {
     let find = current(tx.find_any::<Entity>(), end_users, now).filter(Column::TenantId.is_in(tenants));
     let mut sums = Sums::default();
-    for row in find.into::<Row>().await? {
+    for row in find.partial::<Row>().await? {
         row.add_to_all(if row.node_id == node { &mut sums.own } else { &mut sums.others }, now);
     }
     Ok(sums)
@@ -116,7 +117,7 @@ pub(super) async fn read_tenant(tx: &Tx<Tenant>, now: DateTime<Utc>) -> Result<H
 
 async fn all(find: Find<'_, Entity>, now: DateTime<Utc>) -> Result<HashMap<Subject, WindowSums>> {
     let mut sums = HashMap::new();
-    for row in find.into::<Row>().await? {
+    for row in find.partial::<Row>().await? {
         row.add_to_all(&mut sums, now);
     }
     Ok(sums)
@@ -128,20 +129,6 @@ fn current<'a>(find: Find<'a, Entity>, end_users: Option<&[String]>, now: DateTi
     let month = today.with_day0(0).unwrap_or(today);
     let minute = Granularity::Minute.bucket(now);
     let all = |one: Expr, other: Expr| Condition::all().add(one).add(other);
-    let find = find.select_only().columns([
-        Column::TenantId,
-        Column::NodeId,
-        Column::Granularity,
-        Column::Bucket,
-        Column::ApiKeyId,
-        Column::UserId,
-        Column::ProjectId,
-        Column::Label,
-        Column::Calls,
-        Column::TotalTokens,
-        Column::CostNanoUsd,
-        Column::UnsettledNanoUsd,
-    ]);
     // limits don't apply to calls that applications report
     let find = find.filter(Column::Source.is_null());
     let find = match end_users {

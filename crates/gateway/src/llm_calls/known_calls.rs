@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{LlmCallId, Result, TenantId, first_id_at};
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, QueryFilter};
 use serde_json::Value as Json;
 
 use super::call_identity::{CallIdentity, SpanLinks};
@@ -20,7 +20,8 @@ const MAX_DURATION: TimeDelta = TimeDelta::hours(1);
 const MAX_PERIODS: usize = 64;
 
 /// A call in the ledger.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 pub(super) struct KnownCall {
     pub(super) tenant_id: TenantId,
     pub(super) id: LlmCallId,
@@ -37,23 +38,6 @@ pub(super) struct KnownCall {
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
 }
-
-const COLUMNS: [Column; 14] = [
-    Column::TenantId,
-    Column::Id,
-    Column::Source,
-    Column::TraceId,
-    Column::SpanId,
-    Column::Provider,
-    Column::Model,
-    Column::Route,
-    Column::ResponseId,
-    Column::SpanLinks,
-    Column::PromptTokens,
-    Column::CompletionTokens,
-    Column::CreatedAt,
-    Column::UpdatedAt,
-];
 
 impl KnownCall {
     /// Whether the gateway made it.
@@ -89,7 +73,7 @@ pub(super) async fn in_traces(tx: &Tx<System>, calls: &[(TenantId, ReportedCall)
     let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(Vec::new()) };
     let ids = first_id_at(first - MAX_DURATION)..first_id_at(last + MAX_DURATION);
     let traces: Vec<(TenantId, &str)> = traces.into_iter().collect();
-    tx.find_many::<Entity, KnownCall>(&COLUMNS, Column::TraceId, &traces, ids).await
+    tx.find_many::<Entity, KnownCall>(Column::TraceId, &traces, ids).await
 }
 
 /// The gateway's calls with the responses of these calls, made while these were in progress.
@@ -112,13 +96,11 @@ pub(super) async fn with_responses(
         Condition::all().add(Column::Id.gte(first_id_at(from))).add(Column::Id.lt(first_id_at(to)))
     });
     tx.find_any::<Entity>()
-        .select_only()
-        .columns(COLUMNS)
         .filter(Column::TenantId.eq(tenant))
         .filter(Column::Source.eq(Source::Gateway.name()))
         .filter(Column::ResponseId.is_in(responses))
         .filter(within.fold(Condition::any(), Condition::add))
-        .into::<KnownCall>()
+        .partial()
         .await
 }
 

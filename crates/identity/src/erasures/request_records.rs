@@ -3,7 +3,7 @@
 use loam_kernel::{Result, Scope};
 use loam_platform::audit_logs;
 use loam_platform::personal::{PersonQuery, Removed, delete_requests};
-use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, QueryFilter, QuerySelect};
 
 use super::run::RemovalCounts;
 use crate::Identity;
@@ -14,7 +14,8 @@ const CHUNK: usize = 200;
 const RESOURCE_TYPES: [&str; 5] =
     ["users", "user_preferences", "api_keys", "chat_sessions", "session_configs"];
 
-#[derive(sea_orm::FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "audit_logs::entity::Entity")]
 struct Request {
     request_id: Option<String>,
 }
@@ -33,8 +34,8 @@ impl Identity {
         for chunk in things.chunks(CHUNK) {
             let tx = self.db.write(scope).await?;
             let find = tx.find::<Entity>().filter(Column::ResourceType.is_in(RESOURCE_TYPES));
-            let find = find.filter(Column::ResourceId.is_in(chunk.iter().cloned())).select_only();
-            let requests: Vec<Request> = find.column(Column::RequestId).distinct().into().await?;
+            let find = find.filter(Column::ResourceId.is_in(chunk.iter().cloned()));
+            let requests: Vec<Request> = find.distinct().partial().await?;
             let requests: Vec<String> = requests.into_iter().filter_map(|row| row.request_id).collect();
             let deleted = delete_requests(&tx, &requests).await?;
             counts.add("api_logs", Removed { deleted: deleted.api_logs, emptied: 0 });

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use loam_db::{Tenant, Tx};
 use loam_jobs::NewJob;
 use loam_kernel::{AiAnalysisResultId, PerformanceRecordId, ProjectId, Result, TenantId, first_id_at};
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{ColumnTrait, DerivePartialModel, QueryFilter, QueryOrder, QuerySelect, Set};
 use serde_json::json;
 
 use super::auto_analyses;
@@ -22,7 +22,8 @@ const LOOKBACK: TimeDelta = TimeDelta::days(7);
 const MAX_CANDIDATES: u64 = 10_000;
 
 /// The request to analyse.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 pub(crate) struct AnalysisTarget {
     pub(crate) id: PerformanceRecordId,
     pub(crate) project_id: ProjectId,
@@ -31,9 +32,6 @@ pub(crate) struct AnalysisTarget {
     pub(crate) version: String,
     pub(crate) duration_us: i64,
 }
-
-const TARGET_COLUMNS: [Column; 6] =
-    [Column::Id, Column::ProjectId, Column::TraceId, Column::Endpoint, Column::Version, Column::DurationUs];
 
 impl Analyses {
     /// Inserts a pending analysis of a request and enqueues its job.
@@ -122,8 +120,8 @@ impl Analyses {
         tx: &Tx<Tenant>,
         id: PerformanceRecordId,
     ) -> Result<Option<AnalysisTarget>> {
-        let find = tx.find::<Entity>().select_only().columns(TARGET_COLUMNS).filter(Column::Id.eq(id));
-        Ok(find.into::<AnalysisTarget>().await?.into_iter().next())
+        let find = tx.find::<Entity>().filter(Column::Id.eq(id));
+        Ok(find.partial::<AnalysisTarget>().await?.into_iter().next())
     }
 
     /// The slowest of the newest requests of an endpoint; only of `version` if given.
@@ -135,12 +133,12 @@ impl Analyses {
         version: Option<&str>,
     ) -> Result<Option<AnalysisTarget>> {
         let from = first_id_at(self.0.clock.now() - LOOKBACK);
-        let mut find = tx.find::<Entity>().select_only().columns(TARGET_COLUMNS);
+        let mut find = tx.find::<Entity>();
         find = find.filter(Column::ProjectId.eq(project)).filter(Column::Endpoint.eq(endpoint));
         if let Some(version) = version {
             find = find.filter(Column::Version.eq(version));
         }
         let newest = find.filter(Column::Id.gte(from)).order_by_desc(Column::Id).limit(MAX_CANDIDATES);
-        Ok(newest.into::<AnalysisTarget>().await?.into_iter().max_by_key(|one| one.duration_us))
+        Ok(newest.partial::<AnalysisTarget>().await?.into_iter().max_by_key(|one| one.duration_us))
     }
 }

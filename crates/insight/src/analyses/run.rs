@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveTime, Utc};
 use loam_db::{Tenant, Tx};
 use loam_kernel::{AiAnalysisResultId, Error, Kind, ProjectId, Result, Scope, first_id_at};
-use sea_orm::{ColumnTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Set};
+use sea_orm::{ColumnTrait, DerivePartialModel, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
 
 use super::entity::{AnalysisStatus, Column, Entity, Model};
@@ -27,7 +27,8 @@ enum Outcome {
     Failed(String),
 }
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct Cost {
     cost_nano_usd: Option<i64>,
 }
@@ -205,9 +206,11 @@ impl Analyses {
     /// Cost of a project's analyses since midnight UTC, in billionths of a US dollar.
     async fn spent_today(&self, tx: &Tx<Tenant>, project: ProjectId) -> Result<i64> {
         let midnight = self.0.clock.now().date_naive().and_time(NaiveTime::MIN).and_utc();
-        let today = tx.find::<Entity>().select_only().column(Column::CostNanoUsd);
-        let today = today.filter(Column::ProjectId.eq(project)).filter(Column::Id.gte(first_id_at(midnight)));
-        let costs: Vec<Cost> = today.filter(Column::CostNanoUsd.is_not_null()).into().await?;
+        let today = tx
+            .find::<Entity>()
+            .filter(Column::ProjectId.eq(project))
+            .filter(Column::Id.gte(first_id_at(midnight)));
+        let costs: Vec<Cost> = today.filter(Column::CostNanoUsd.is_not_null()).partial().await?;
         Ok(costs.into_iter().filter_map(|cost| cost.cost_nano_usd).sum())
     }
 }

@@ -5,7 +5,6 @@
 
 pub mod entity;
 
-use loam_db::{Bulk, Column, OnConflict};
 use loam_kernel::{PerformanceRecordId, ProjectId, RecordFunctionId, Result, TenantId};
 use loam_platform::stored_format::StoredFormat;
 use loam_platform::varint::{Reader, put_varint};
@@ -74,20 +73,6 @@ pub(crate) fn unpack(bytes: &[u8]) -> Result<Vec<Share>> {
         shares.push(next(&mut reader).ok_or_else(|| RECORD_SHARES.damaged())?);
     }
     Ok(shares)
-}
-
-/// Upserts rows.
-pub(crate) fn rows(rows: Vec<Model>) -> Bulk {
-    let columns = vec![
-        ("tenant_id", Column::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
-        ("id", Column::Uuid(rows.iter().map(|row| Some(row.id.0)).collect())),
-        ("project_id", Column::Uuid(rows.iter().map(|row| Some(row.project_id.0)).collect())),
-        ("minute", Column::Time(rows.iter().map(|row| Some(row.minute)).collect())),
-        ("created_at", Column::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
-        ("function", Column::Text(rows.iter().map(|row| Some(row.function.clone())).collect())),
-        ("records", Column::Bytes(rows.into_iter().map(|row| Some(row.records)).collect())),
-    ];
-    Bulk::of::<entity::Entity>(columns, OnConflict::Merge)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use loam_db::{System, Tx};
+use loam_db::{Bulk, OnConflict, System, Tx};
 use loam_kernel::{NodeId, Result};
 use loam_platform::error_logs::{self, ReportedError};
 use loam_platform::personal::Guard;
@@ -209,9 +209,9 @@ impl<'a> Batch<'a> {
             })
             .collect();
         shares.sort_unstable_by_key(|row| (row.tenant_id, row.id));
-        tx.bulk(call_trees::rows(trees)).await?;
+        tx.bulk(Bulk::models::<call_trees::entity::Entity>(trees, OnConflict::Merge)).await?;
         tx.bulk(performance_records::rows(records)).await?;
-        tx.bulk(record_functions::rows(shares)).await?;
+        tx.bulk(Bulk::models::<record_functions::entity::Entity>(shares, OnConflict::Merge)).await?;
         self.sums.endpoints.write(tx, node, now).await?;
         self.sums.functions.write(tx, node, now).await?;
         error_logs::insert_reported(tx, guard, now, node, self.raised).await

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use loam_db::{System, Tx};
+use loam_db::{Bulk, OnConflict, System, Tx};
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::{CallTreeId, Result, Scope, TenantId};
 use sea_orm::sea_query::Expr;
@@ -13,9 +13,8 @@ use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
 use super::merge::{MergedTrace, clusters};
-use super::stored_chunks::{self, COLUMNS, StoredChunk, TraceKey};
+use super::stored_chunks::{self, StoredChunk, TraceKey};
 use crate::call_trees::entity::{Column, Entity, Model};
-use crate::call_trees::rows;
 use crate::stats::Stats;
 use crate::trace::{self, pack, unpack};
 
@@ -54,14 +53,14 @@ async fn waiting(
     before: DateTime<Utc>,
     after: Option<(DateTime<Utc>, CallTreeId)>,
 ) -> Result<Vec<StoredChunk>> {
-    let mut find = tx.find_any::<Entity>().select_only().columns(COLUMNS);
+    let mut find = tx.find_any::<Entity>();
     // written as in the partial index, so that it is used
     find = find.filter(Expr::cust("NOT is_final")).filter(Column::CreatedAt.lt(before));
     if let Some((at, id)) = after {
         let same = Condition::all().add(Column::CreatedAt.eq(at)).add(Column::Id.gt(id));
         find = find.filter(Condition::any().add(Column::CreatedAt.gt(at)).add(same));
     }
-    find.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).limit(BATCH).into().await
+    find.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).limit(BATCH).partial().await
 }
 
 /// Merges the chunks of those traces that are idle.
@@ -103,7 +102,7 @@ async fn finalise(
         let rows = tx.delete_any::<Entity>();
         rows.filter(Column::TenantId.eq(tenant)).filter(Column::Id.is_in(ids)).exec().await?;
     }
-    tx.bulk(rows(merged)).await?;
+    tx.bulk(Bulk::models::<Entity>(merged, OnConflict::Merge)).await?;
     Ok(count)
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use loam_db::{System, Tx};
 use loam_kernel::{CallTreeId, ProjectId, Result, TenantId, first_id_at};
-use sea_orm::FromQueryResult;
+use sea_orm::DerivePartialModel;
 use uuid::Uuid;
 
 use super::merge::MAX_GAP;
@@ -16,7 +16,8 @@ use crate::call_trees::entity::{Column, Entity};
 pub(super) type TraceKey = (ProjectKey, String);
 
 /// A stored chunk without its spans.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 pub(super) struct StoredChunk {
     pub(super) tenant_id: TenantId,
     pub(super) id: CallTreeId,
@@ -26,16 +27,6 @@ pub(super) struct StoredChunk {
     pub(super) started_at: DateTime<Utc>,
     pub(super) created_at: DateTime<Utc>,
 }
-
-pub(super) const COLUMNS: [Column; 7] = [
-    Column::TenantId,
-    Column::Id,
-    Column::ProjectId,
-    Column::TraceId,
-    Column::CallCount,
-    Column::StartedAt,
-    Column::CreatedAt,
-];
 
 /// The stored chunks of traces that start near a time, or near others that do, transitively.
 pub(super) async fn find(
@@ -52,7 +43,7 @@ pub(super) async fn find(
         let ids: std::ops::Range<Uuid> = first_id_at(from - MAX_GAP)..first_id_at(to + MAX_GAP);
         let mut found: HashMap<TraceKey, Vec<StoredChunk>> = HashMap::new();
         let (mut first, mut last) = (from, to);
-        for chunk in tx.find_many::<Entity, StoredChunk>(&COLUMNS, Column::TraceId, &texts, ids).await? {
+        for chunk in tx.find_many::<Entity, StoredChunk>(Column::TraceId, &texts, ids).await? {
             let key = ((chunk.tenant_id, chunk.project_id), chunk.trace_id.clone());
             if requested.contains_key(&key) {
                 (first, last) = (first.min(chunk.started_at), last.max(chunk.started_at));

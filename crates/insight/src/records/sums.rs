@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use loam_db::{System, Tx};
+use loam_db::{Bulk, OnConflict, System, Tx};
 use loam_kernel::{EndpointStatId, FunctionStatId, NodeId, Result, TenantId};
 use uuid::{Builder, Uuid};
 
@@ -160,7 +160,7 @@ impl Batch<EndpointSum> {
                 updated_at: now,
             })
         });
-        tx.bulk(endpoints::rows(&rows.collect::<Vec<_>>())).await
+        tx.bulk(Bulk::models::<endpoints::Entity>(rows.collect(), OnConflict::Merge)).await
     }
 }
 
@@ -199,6 +199,6 @@ impl Batch<FunctionSum> {
                 updated_at: now,
             })
         });
-        tx.bulk(functions::rows(&rows.collect::<Vec<_>>())).await
+        tx.bulk(Bulk::models::<functions::Entity>(rows.collect(), OnConflict::Merge)).await
     }
 }

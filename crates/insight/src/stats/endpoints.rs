@@ -1,6 +1,5 @@
 //! Sums over the requests of an endpoint.
 
-use loam_db::{Bulk, Column as BulkColumn, OnConflict};
 use loam_kernel::{EndpointStatId, NodeId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
@@ -94,37 +93,3 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum Relation {}
 
 loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);
-
-/// A bulk upsert of rows; existing rows take the new values.
-pub(crate) fn rows(rows: &[Model]) -> Bulk {
-    let columns = vec![
-        ("tenant_id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
-        ("id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.id.0)).collect())),
-        ("node_id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.node_id.0)).collect())),
-        ("project_id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.project_id.0)).collect())),
-        (
-            "granularity",
-            BulkColumn::Text(rows.iter().map(|row| Some(row.granularity.name().to_owned())).collect()),
-        ),
-        ("bucket", BulkColumn::Time(rows.iter().map(|row| Some(row.bucket)).collect())),
-        ("endpoint", BulkColumn::Text(rows.iter().map(|row| Some(row.endpoint.clone())).collect())),
-        ("version", BulkColumn::Text(rows.iter().map(|row| Some(row.version.clone())).collect())),
-        ("requests", BulkColumn::BigInt(rows.iter().map(|row| Some(row.requests)).collect())),
-        ("errors", BulkColumn::BigInt(rows.iter().map(|row| Some(row.errors)).collect())),
-        ("duration_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.duration_us)).collect())),
-        ("cpu_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.cpu_us)).collect())),
-        ("query_count", BulkColumn::BigInt(rows.iter().map(|row| Some(row.query_count)).collect())),
-        ("query_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.query_us)).collect())),
-        ("slow_queries", BulkColumn::BigInt(rows.iter().map(|row| Some(row.slow_queries)).collect())),
-        ("cache_hits", BulkColumn::BigInt(rows.iter().map(|row| Some(row.cache_hits)).collect())),
-        ("cache_misses", BulkColumn::BigInt(rows.iter().map(|row| Some(row.cache_misses)).collect())),
-        ("cache_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.cache_us)).collect())),
-        ("memory_delta", BulkColumn::BigInt(rows.iter().map(|row| Some(row.memory_delta)).collect())),
-        ("memory_peak", BulkColumn::BigInt(rows.iter().map(|row| Some(row.memory_peak)).collect())),
-        ("calls", BulkColumn::BigInt(rows.iter().map(|row| Some(row.calls)).collect())),
-        ("sketch", BulkColumn::Bytes(rows.iter().map(|row| Some(row.sketch.clone())).collect())),
-        ("created_at", BulkColumn::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
-        ("updated_at", BulkColumn::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
-    ];
-    Bulk::of::<Entity>(columns, OnConflict::Merge)
-}

@@ -1,6 +1,5 @@
 //! Sums over the calls of a function.
 
-use loam_db::{Bulk, Column as BulkColumn, OnConflict};
 use loam_kernel::{FunctionStatId, NodeId, ProjectId, TenantId};
 use sea_orm::entity::prelude::*;
 
@@ -76,31 +75,3 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum Relation {}
 
 loam_db::tenant_entity!(Entity, Column::TenantId, Column::Id);
-
-/// A bulk upsert of rows; existing rows take the new values.
-pub(crate) fn rows(rows: &[Model]) -> Bulk {
-    let columns = vec![
-        ("tenant_id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.tenant_id.0)).collect())),
-        ("id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.id.0)).collect())),
-        ("node_id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.node_id.0)).collect())),
-        ("project_id", BulkColumn::Uuid(rows.iter().map(|row| Some(row.project_id.0)).collect())),
-        (
-            "granularity",
-            BulkColumn::Text(rows.iter().map(|row| Some(row.granularity.name().to_owned())).collect()),
-        ),
-        ("bucket", BulkColumn::Time(rows.iter().map(|row| Some(row.bucket)).collect())),
-        ("function", BulkColumn::Text(rows.iter().map(|row| Some(row.function.clone())).collect())),
-        ("version", BulkColumn::Text(rows.iter().map(|row| Some(row.version.clone())).collect())),
-        ("calls", BulkColumn::BigInt(rows.iter().map(|row| Some(row.calls)).collect())),
-        ("errors", BulkColumn::BigInt(rows.iter().map(|row| Some(row.errors)).collect())),
-        ("self_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.self_us)).collect())),
-        ("total_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.total_us)).collect())),
-        ("query_count", BulkColumn::BigInt(rows.iter().map(|row| Some(row.query_count)).collect())),
-        ("query_us", BulkColumn::BigInt(rows.iter().map(|row| Some(row.query_us)).collect())),
-        ("memory_delta", BulkColumn::BigInt(rows.iter().map(|row| Some(row.memory_delta)).collect())),
-        ("sketch", BulkColumn::Bytes(rows.iter().map(|row| Some(row.sketch.clone())).collect())),
-        ("created_at", BulkColumn::Time(rows.iter().map(|row| Some(row.created_at)).collect())),
-        ("updated_at", BulkColumn::Time(rows.iter().map(|row| Some(row.updated_at)).collect())),
-    ];
-    Bulk::of::<Entity>(columns, OnConflict::Merge)
-}

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use loam_identity::projects::MonitoredProject;
 use loam_jobs::{Handler, JobContext};
 use loam_kernel::{PerformanceRecordId, ProjectId, Result, Scope, first_id_at};
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
 use super::entity::SuggestionSource;
@@ -48,7 +48,8 @@ impl Handler for Collect {
     }
 }
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct RecentRequest {
     id: PerformanceRecordId,
     project_id: ProjectId,
@@ -59,17 +60,6 @@ struct RecentRequest {
     score: Option<i32>,
     findings: Option<Vec<u8>>,
 }
-
-const RECENT_REQUEST_COLUMNS: [Column; 8] = [
-    Column::Id,
-    Column::ProjectId,
-    Column::TraceId,
-    Column::Endpoint,
-    Column::Version,
-    Column::DurationUs,
-    Column::Score,
-    Column::Findings,
-];
 
 /// A finding of an endpoint in a version, aggregated over the requests that show it.
 struct AggregatedFinding {
@@ -85,13 +75,10 @@ impl Analyses {
         let scope = Scope::system(project.tenant, "insight");
         let tx = self.0.db.read(&scope).await?;
         let from = first_id_at(self.0.clock.now() - LOOKBACK);
-        let newest = tx
-            .find::<Entity>()
-            .select_only()
-            .columns(RECENT_REQUEST_COLUMNS)
-            .filter(Column::ProjectId.eq(project.id));
+        let newest = tx.find::<Entity>().filter(Column::ProjectId.eq(project.id));
         let newest = newest.filter(Column::Id.gte(from)).filter(Column::Score.lt(100));
-        let recent: Vec<RecentRequest> = newest.order_by_desc(Column::Id).limit(MAX_RECORDS).into().await?;
+        let recent: Vec<RecentRequest> =
+            newest.order_by_desc(Column::Id).limit(MAX_RECORDS).partial().await?;
         tx.rollback().await?;
         if recent.is_empty() {
             return Ok(());
