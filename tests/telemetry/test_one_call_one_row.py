@@ -89,13 +89,16 @@ def test_of_nested_spans_in_several_exports_the_inner_one_counts(project: Projec
 
 def test_sibling_spans_of_two_instrumentations_are_one_call(project: Project) -> None:
     trace = secrets.token_hex(16)
-    export(project, "one", span(trace, 1, 9), binary=False)
-    export(project, "two", span(trace, 2, 9, gen_ai__response__model="gpt-4o-2024-08-06"), binary=True)
-    export(project, "one", span(trace, 3, 9), binary=False)
+    # they overlap, however slowly they are exported, and none is within another
+    began = [time.time_ns() - 200_000_000 + number * 10_000_000 for number in range(4)]
+    model = {"gen_ai__response__model": "gpt-4o-2024-08-06"}
+    export(project, "one", span(trace, 1, 9, began[1]), binary=False)
+    export(project, "two", span(trace, 2, 9, began[2], **model), binary=True)
+    export(project, "one", span(trace, 3, 9, began[3]), binary=False)
     drained(project, trace, [f"{1:016x}", f"{3:016x}"])
     by_id = secrets.token_hex(16)
     for number, scope in enumerate(["one", "two"], start=1):
-        told = span(by_id, number, 9, gen_ai__response__id="r", gen_ai__usage__output_tokens=number)
+        told = span(by_id, number, 9, began[number], gen_ai__response__id="r", gen_ai__usage__output_tokens=number)
         export(project, scope, told, binary=False)
     drained(project, by_id, [f"{1:016x}"])
 
