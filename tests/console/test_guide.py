@@ -35,12 +35,13 @@ def test_from_nothing_to_the_first_call(console: Console, deployment: Deployment
     page = console.open("/")
     page.get_by_role("link", name="Open the guide").click()
     expect(page.get_by_role("heading", name="First steps")).to_be_visible()
-    page.get_by_label("Kind").select_option("openai")
+    page.get_by_role("radio", name=re.compile("^OpenAI")).check()
     page.get_by_role("textbox", name=re.compile("^Name")).fill("first")
-    page.get_by_label("Base URL").fill(mock.base_url)
+    page.get_by_label(re.compile("^Base URL")).fill(mock.base_url)
     page.get_by_label("API key", exact=True).fill(PROVIDER_SECRET)
+    page.get_by_text("More settings").click()
     page.get_by_label(re.compile("^Models")).fill("\n".join(MOCK_MODELS))
-    page.get_by_role("button", name="Create", exact=True).click()
+    page.get_by_role("button", name="Add the provider").click()
     expect(page.get_by_text("There is a provider")).to_be_visible()
     page.get_by_label("Choose a model").select_option("first/gpt-4o-mini")
     page.get_by_role("button", name="Create the key").click()
@@ -49,7 +50,7 @@ def test_from_nothing_to_the_first_call(console: Console, deployment: Deployment
     answers = {}
     for language in ("curl", "Python", "TypeScript"):
         page.get_by_role("tab", name=language).click()
-        answers[language] = run(language, page.get_by_label(language, exact=True).inner_text(), tmp_path)
+        answers[language] = run(language, page.get_by_role("tabpanel", name=language).locator("pre").inner_text(), tmp_path)
     assert '"choices"' in answers["curl"]
     assert answers["Python"].strip()
     assert answers["TypeScript"].strip()

@@ -33,7 +33,7 @@ export default function GuidePage() {
     <Page title={t.title} description={t.description}>
       <ol className={styles.steps}>
         <Step number={1} title={t.provider} isDone={active.length > 0}>
-          <Loaded query={providers}>{() => <Provider names={active.map((provider) => provider.display_name)} />}</Loaded>
+          <Loaded query={providers}>{() => <Provider names={active.map((provider) => provider.display_name)} onAdded={() => void models.refetch()} />}</Loaded>
         </Step>
         <Step number={2} title={t.model} isDone={model !== ''}>
           {names.length === 0 ? (
@@ -73,14 +73,19 @@ export default function GuidePage() {
   )
 }
 
-function Provider({ names }: { names: string[] }) {
+function Provider({ names, onAdded }: { names: string[]; onAdded: () => void }) {
   const t = useMessages()
   const [isOpen, setOpen] = useState(names.length === 0)
   if (isOpen) {
     return (
       <>
         <p>{t.providerHint}</p>
-        <ProviderForm onDone={() => setOpen(false)} />
+        <ProviderForm
+          onDone={() => {
+            setOpen(false)
+            onAdded()
+          }}
+        />
       </>
     )
   }
