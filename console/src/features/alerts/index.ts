@@ -12,7 +12,7 @@ export const alerts: Feature = {
   ],
   navigation: [
     { section: 'insight', order: 70, path: '/alerts', label: { en: 'Alerts', zh: '告警' }, permission: 'alert_events:read' },
-    { section: 'insight', order: 80, path: '/alert-rules', label: { en: 'Alert rules', zh: '告警规则' }, permission: 'alert_rules:read' },
+    { section: 'insight', order: 71, path: '/alert-rules', label: { en: 'Alert rules', zh: '告警规则' }, permission: 'alert_rules:read' },
   ],
   finders: [
     {

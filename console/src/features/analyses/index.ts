@@ -8,7 +8,7 @@ export const analyses: Feature = {
     { path: '/analyses', load: () => import('./AnalysesPage') },
     { path: '/analyses/$id', load: () => import('./AnalysisPage') },
   ],
-  navigation: [{ section: 'insight', order: 40, path: '/analyses', label: { en: 'Analyses', zh: '模型分析' }, permission: 'ai_analysis_results:read' }],
+  navigation: [{ section: 'insight', order: 80, path: '/analyses', label: { en: 'Analyses', zh: '模型分析' }, permission: 'ai_analysis_results:read' }],
   finders: [
     {
       permission: 'ai_analysis_results:read',

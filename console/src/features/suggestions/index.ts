@@ -5,7 +5,7 @@ const KIND = { en: 'Suggestion', zh: '优化建议' }
 
 export const suggestions: Feature = {
   routes: [{ path: '/suggestions', load: () => import('./SuggestionsPage') }],
-  navigation: [{ section: 'insight', order: 50, path: '/suggestions', label: { en: 'Suggestions', zh: '优化建议' }, permission: 'suggestions:read' }],
+  navigation: [{ section: 'insight', order: 85, path: '/suggestions', label: { en: 'Suggestions', zh: '优化建议' }, permission: 'suggestions:read' }],
   finders: [
     {
       permission: 'suggestions:read',
