@@ -116,7 +116,7 @@ lint: check-rust ## check formatting, lints, licenses and security advisories; c
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(TESTS_PYTHON) -m ruff check $(PYTHON_SOURCES)
 	@$(TESTS_PYTHON) -m ruff format --check $(PYTHON_SOURCES)
-	@cd console && $(NODE) scripts/generate.mjs && $(NODE) node_modules/typescript/bin/tsc --noEmit
+	@node=$(NODE); cd console; $$node scripts/generate.mjs; $$node node_modules/typescript/bin/tsc --noEmit
 
 .PHONY: fmt
 fmt: check-rust ## format Rust and Python
