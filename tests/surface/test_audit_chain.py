@@ -25,6 +25,24 @@ def trail(deployment: Deployment, name: Callable[[str], str]) -> tuple[str, Api]
     return slug, api
 
 
+def test_an_update_records_the_row_as_it_is_and_names_what_is_not_shown(deployment: Deployment, tenant: Api, name):
+    project = tenant.create("projects", {"name": name("project"), "framework": "flask"})
+    tenant.call("PATCH", f"/api/v1/projects/{project['id']}", 200, json={"description": "of somebody's own"})
+    (row,) = tenant.all("audit_logs", resource_id=project["id"], action="update")
+    assert {"name": project["name"], "framework": "flask", "fields": ["description"]}.items() <= row["changes"].items()
+    assert row["changes"]["config"]
+    assert "somebody" not in str(row["changes"])
+    slug = name("changed")
+    deployment.tenant(slug)
+    made = next(each for each in deployment.api.all("tenants") if each["slug"] == slug)
+    deployment.api.call("PATCH", f"/api/v1/tenants/{made['id']}", 200, json={"quotas": {"users": 7}, "metadata": {"a": 1}})
+    found = deployment.api.call("GET", "/api/v1/audit_logs", 200, headers={"x-loam-tenant": slug}, params={"action": "update"})
+    (changes,) = [each["changes"] for each in found.json()["data"] if each["resource_type"] == "tenants"]
+    expected = {"name": made["name"], "status": "active", "plan": None, "fields": ["metadata"]}
+    assert expected.items() <= changes.items()
+    assert changes["quotas"]["users"] == 7
+
+
 def user(api: Api, called: str) -> None:
     """An audited change that causes no other."""
     api.create("users", {"username": called, "email": f"{called}@example.com"})

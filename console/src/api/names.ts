@@ -1,5 +1,6 @@
 import { NONE } from '@/i18n/format'
 import { useRead } from './hooks'
+import { useProjects } from './projects'
 import { useCan } from './session'
 
 /** The most that one request lists. */
@@ -31,9 +32,7 @@ export function useUserNames(): Names {
 
 /** The newest projects of the tenant. */
 export function useProjectNames(): Names {
-  const can = useCan()
-  const projects = useRead('/api/v1/projects', { query: { limit: MOST } }, { enabled: can('projects:read') })
-  return namesOf((projects.data?.data ?? []).map((project) => ({ value: project.id, label: project.name })))
+  return namesOf(useProjects().projects.map((project) => ({ value: project.id, label: project.name })))
 }
 
 /** The newest API keys of the tenant that aren't revoked; revoked ones have names as well. */

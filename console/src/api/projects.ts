@@ -9,6 +9,7 @@ export interface Projects {
   /** The name of a project, or the end of its id where the caller may not read it. */
   nameOf: (id: string) => string
   isLoaded: boolean
+  isLoading: boolean
 }
 
 /** The projects of the tenant, newest first. */
@@ -20,5 +21,6 @@ export function useProjects(): Projects {
     projects,
     nameOf: (id) => projects.find((project) => project.id === id)?.name ?? `…${id.slice(-8)}`,
     isLoaded: read.data !== undefined,
+    isLoading: read.isLoading,
   }
 }

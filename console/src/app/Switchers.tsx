@@ -1,5 +1,6 @@
 import { useRead } from '@/api/hooks'
-import { useCan, useSession } from '@/api/session'
+import { useProjects } from '@/api/projects'
+import { useSession } from '@/api/session'
 import { useAppMessages } from './messages'
 import styles from './Switchers.module.css'
 
@@ -27,14 +28,13 @@ export function TenantSwitcher() {
 /** The project that pages are limited to. */
 export function ProjectSwitcher() {
   const t = useAppMessages()
-  const can = useCan()
   const { projectId, setProjectId } = useSession()
-  const projects = useRead('/api/v1/projects', { query: { limit: MOST } }, { enabled: can('projects:read') })
-  if (!projects.data?.data.length) return null
+  const { projects } = useProjects()
+  if (projects.length === 0) return null
   return (
     <select className={styles.switcher} aria-label={t.project} value={projectId ?? ''} onChange={(event) => setProjectId(event.target.value || null)}>
       <option value="">{t.allProjects}</option>
-      {projects.data.data.map((project) => (
+      {projects.map((project) => (
         <option key={project.id} value={project.id}>
           {project.name}
         </option>

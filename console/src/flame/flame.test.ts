@@ -129,5 +129,6 @@ describe('a table of calls', () => {
 describe('colours', () => {
   it('are mixed', () => {
     expect(mix('#ff0000', '#0000ff', 0.5)).toBe('rgb(128 0 128)')
+    expect(mix('#000000', '#fff', 0.5)).toBe('rgb(128 128 128)')
   })
 })

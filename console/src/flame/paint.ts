@@ -39,9 +39,9 @@ export function paletteOf(style: CSSStyleDeclaration): Palette {
   }
 }
 
-/** A colour between two of the form `#rrggbb`: that much of the first. */
+/** A colour between two of the form `#rrggbb` or, as minified, `#rgb`: that much of the first. */
 export function mix(first: string, second: string, share: number): string {
-  const part = (colour: string, at: number) => Number.parseInt(colour.slice(1 + at * 2, 3 + at * 2), 16)
+  const part = (colour: string, at: number) => Number.parseInt(colour.length === 4 ? `${colour[at + 1]}${colour[at + 1]}` : colour.slice(1 + at * 2, 3 + at * 2), 16)
   const channels = [0, 1, 2].map((at) => Math.round(part(first, at) * share + part(second, at) * (1 - share)))
   return `rgb(${channels.join(' ')})`
 }

@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import { useRead } from '@/api/hooks'
+import { useProjects } from '@/api/projects'
 import { useCan } from '@/api/session'
 import { defineMessages } from '@/i18n/language'
 
@@ -48,9 +49,7 @@ export function KeyName({ id }: { id: string }) {
 
 /** A project's name. */
 export function ProjectName({ id }: { id: string }) {
-  const can = useCan()
-  const projects = useRead('/api/v1/projects', { query: { limit: 200 } }, { enabled: can('projects:read') })
-  return <span title={id}>{projects.data?.data.find((project) => project.id === id)?.name ?? shortId(id)}</span>
+  return <span title={id}>{useProjects().nameOf(id)}</span>
 }
 
 /** Who did something: `user:<id>`, `api_key:<id>`, `command_line`, `system:<part>`, … A token acts as `service:` and its owner. */

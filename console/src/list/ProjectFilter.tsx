@@ -1,11 +1,9 @@
-import { useRead } from '@/api/hooks'
-import { useCan, useSession } from '@/api/session'
+import { useProjects } from '@/api/projects'
+import { useSession } from '@/api/session'
 import type { Schema } from '@/api/types'
 import styles from './list.module.css'
 import { useListMessages } from './messages'
 import { useSearchState } from './search'
-
-const MOST = 200
 
 interface CurrentProject {
   /** Null while it isn't known, and where there is none. */
@@ -16,13 +14,11 @@ interface CurrentProject {
 
 /** The project of a page that shows one: that of the URL, else the chosen one, else the one heard from last. */
 export function useProject(): CurrentProject {
-  const can = useCan()
   const { projectId } = useSession()
   const [search] = useSearchState()
-  const read = useRead('/api/v1/projects', { query: { limit: MOST } }, { enabled: can('projects:read') })
-  const projects = read.data?.data ?? []
+  const { projects, isLoading } = useProjects()
   const newest = [...projects].sort((a, b) => (b.last_activity ?? '').localeCompare(a.last_activity ?? ''))[0]
-  return { projectId: search.project_id ?? projectId ?? newest?.id ?? null, projects, isLoading: read.isLoading }
+  return { projectId: search.project_id ?? projectId ?? newest?.id ?? null, projects, isLoading }
 }
 
 /** Chooses the project of such a page, unless one is chosen for all pages and the URL names no other. */

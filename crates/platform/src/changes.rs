@@ -29,6 +29,12 @@ pub trait Audited: TenantEntity {
     }
 }
 
+/// The names of the fields that changed but that an entity's view doesn't show, such as texts that a user wrote.
+#[must_use]
+pub fn changed_fields(fields: &[(&str, bool)]) -> Value {
+    fields.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect()
+}
+
 /// The row of an active model.
 type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
 

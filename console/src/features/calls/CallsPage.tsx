@@ -72,7 +72,7 @@ export default function CallsPage() {
           )
         }}
         empty={
-          <Empty title={t.empty} command={'curl http://127.0.0.1:8790/v1/chat/completions -H "Authorization: Bearer $LOAM_KEY" -H "Content-Type: application/json" \\\n  -d \'{"model": "chat", "messages": [{"role": "user", "content": "Hello"}]}\''}>
+          <Empty title={t.empty} command={`curl ${location.origin}/v1/chat/completions -H "Authorization: Bearer \$LOAM_KEY" -H "Content-Type: application/json" \\\n  -d '{"model": "chat", "messages": [{"role": "user", "content": "Hello"}]}'`}>
             {t.emptyHint}
           </Empty>
         }

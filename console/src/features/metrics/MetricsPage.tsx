@@ -46,7 +46,7 @@ function NoMetrics() {
   return (
     <Empty
       title={t.empty}
-      command={'curl http://127.0.0.1:8790/api/v1/performance_metrics -H "Authorization: Bearer $INGEST_KEY" -H "Content-Type: application/json" \\\n  -d \'{"metrics": [{"metric_name": "queue.length", "metric_value": 17, "tags": {"queue": "mail"}}]}\''}
+      command={`curl ${location.origin}/api/v1/performance_metrics -H "Authorization: Bearer \$INGEST_KEY" -H "Content-Type: application/json" \\\n  -d '{"metrics": [{"metric_name": "queue.length", "metric_value": 17, "tags": {"queue": "mail"}}]}'`}
     >
       {t.emptyHint}
     </Empty>

@@ -4,13 +4,10 @@ import type { Schema } from '@/api/types'
 import { useFormat } from '@/i18n/format'
 import { Loaded } from '@/ui/Feedback'
 import { Card } from '@/ui/Page'
-import { classes } from '@/ui/classes'
+import { Meter } from '@/ui/Meter'
 import { useMessages } from './messages'
-import styles from './usage.module.css'
 
 const REFRESH_MS = 10_000
-/** The share of a budget from which on its bar is a warning. */
-const WARNING = 0.8
 
 interface Budget {
   key: string
@@ -49,12 +46,9 @@ export function Budgets() {
           return budgets.map((budget) => {
             const share = budget.budget > 0 ? budget.used / budget.budget : 1
             return (
-              <div key={budget.key} className={styles.budget}>
-                <span>{budget.name}</span>
-                <span className={styles.amount}>{t.budgetUsed(f.money(budget.used), f.money(budget.budget))}</span>
-                <meter className={classes(styles.meter, share >= 1 ? styles.full : share >= WARNING && styles.high)} min={0} max={1} value={Math.min(1, share)} aria-label={budget.name}>
-                  {f.percent(share)}
-                </meter>
+              <div key={budget.key}>
+                {budget.name}
+                <Meter label={budget.name} share={share} text={t.budgetUsed(f.money(budget.used), f.money(budget.budget))} />
               </div>
             )
           })

@@ -7,7 +7,7 @@ use loam_kernel::{
     Error, ExpectedVersion, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded,
     merge_object, merge_typed,
 };
-use loam_platform::changes::{Audited, lock_version};
+use loam_platform::changes::{Audited, changed_fields, lock_version};
 use loam_platform::seal::{SealedRows, Visit, last4, visit_json};
 use sea_orm::{ColumnTrait, IntoActiveModel, QueryFilter, Set};
 use serde::{Deserialize, Serialize};
@@ -251,10 +251,7 @@ impl Identity {
                 apply_alert_thresholds(&tx, &self.clock, id, false).await?;
             }
         }
-        let changes = json!({
-            "name": new.name, "owner_id": new.owner_id, "monitoring_status": new.monitoring_status,
-            "config": config, "delivery_status": new.delivery_status, "deadline": new.deadline,
-        });
+        let before = old.clone();
         let mut row = old.into_active_model();
         new.name.map(|name| row.name = Set(name));
         new.description.map(|description| row.description = Set(description));
@@ -276,6 +273,13 @@ impl Identity {
             row.metadata = Set(merge_object("metadata", row.metadata.as_ref(), change)?);
         }
         let row = self.changes.save(&tx, row).await.map_err(duplicate)?;
+        let mut changes = Entity::view(&row);
+        changes["fields"] = changed_fields(&[
+            ("description", before.description != row.description),
+            ("tech_stack", before.tech_stack != row.tech_stack),
+            ("timeline", before.timeline != row.timeline),
+            ("metadata", before.metadata != row.metadata),
+        ]);
         let notice = self.changes.record(&tx, "update", "projects", id, changes).await?;
         self.changes.commit(tx, notice).await?;
         Ok(row)

@@ -4,6 +4,7 @@ use loam_kernel::{
     Error, ExpectedVersion, Kind, Page, PageQuery, Result, Scope, TenantId, bounded, etag, merge_object,
     next_version, slug,
 };
+use loam_platform::changes::changed_fields;
 use sea_orm::{IntoActiveModel, Set};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -154,7 +155,7 @@ impl Identity {
         if let Some(name) = &new.name {
             bounded("name", name, 200)?;
         }
-        let changes = json!({ "name": new.name, "status": new.status, "plan": new.plan });
+        let before = old.clone();
         let updated_at = next_version(old.updated_at, self.clock.now());
         let mut row = old.into_active_model();
         new.name.map(|name| row.name = Set(name));
@@ -172,6 +173,13 @@ impl Identity {
         row.updated_at = Set(updated_at);
         let tenant = tx.update_any(row).await?;
         tx.switch_tenant(id);
+        let changes = json!({
+            "name": tenant.name, "status": tenant.status, "plan": tenant.plan, "quotas": tenant.quotas,
+            "fields": changed_fields(&[
+                ("settings", before.settings != tenant.settings),
+                ("metadata", before.metadata != tenant.metadata),
+            ]),
+        });
         let notice = self.changes.record(&tx, "update", "tenants", id, changes).await?;
         self.changes.commit(tx, notice).await?;
         Ok(tenant)

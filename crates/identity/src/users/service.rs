@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
-use loam_platform::changes::{Audited, check_version};
+use loam_platform::changes::{Audited, changed_fields, check_version};
 use loam_platform::personal::erasure::Model as Erasure;
 
 use super::entity::{ActiveModel, Column, Entity, Model};
@@ -368,14 +368,12 @@ impl Audited for Entity {
 
 /// The names of the changed personal fields, without their values.
 fn changed(before: &Model, after: &Model) -> Value {
-    let fields = [
+    changed_fields(&[
         ("email", before.email != after.email),
         ("full_name", before.full_name != after.full_name),
         ("external_id", before.external_id != after.external_id),
         ("metadata", before.metadata != after.metadata),
-    ];
-    let changed: Vec<&str> = fields.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
-    json!(changed)
+    ])
 }
 
 fn check_email(email: &str) -> Result<()> {
