@@ -28,7 +28,8 @@ TIMEOUT_MS = 15_000
 expect.set_options(timeout=TIMEOUT_MS)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, its event loop does, and asynchronous tests of other modules can't.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     assert program, "there is no Chromium: `make ready` installs one"

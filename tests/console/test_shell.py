@@ -82,6 +82,7 @@ def test_the_server_compresses_and_caches_what_it_embeds(deployment: Deployment)
     with httpx.Client(base_url=deployment.loam.url) as client:
         start = client.get("/", follow_redirects=False)
         assert (start.status_code, start.headers["location"]) == (307, "/console/")
+        assert client.get("/console", follow_redirects=False).headers["location"] == "/console/"
         page = client.get("/console/any/page?of=it")
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert page.headers["cache-control"] == "no-cache"

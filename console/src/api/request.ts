@@ -34,6 +34,11 @@ export function whenLoggedOut(callback: () => void): void {
   onLoggedOut = callback
 }
 
+/** The tenant that requests name now. */
+export function namedTenant(): string | null {
+  return credentials.tenant
+}
+
 type Parameter = string | number | boolean | null | undefined
 
 /** The URL of an operation. */
@@ -69,7 +74,9 @@ export async function send(url: string, init: RequestInit): Promise<Response> {
   }
   if (response.ok) return response
   const error = await errorOf(response)
-  if (response.status === 401 && !url.startsWith('/api/v1/login')) onLoggedOut()
+  if (response.status === 401 && url !== '/api/v1/login') onLoggedOut()
+  // The cookie is another session's: what is on the page belongs to the one before.
+  if (error.code === 'csrf_token_wrong') location.reload()
   throw error
 }
 

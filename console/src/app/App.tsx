@@ -14,6 +14,8 @@ const MAX_RETRIES = 2
 
 const client = new QueryClient({
   defaultOptions: {
+    // They hold secrets that are shown once, or were just written.
+    mutations: { gcTime: 0 },
     queries: {
       staleTime: 5_000,
       // A refusal stays a refusal; what is overloaded or can't be reached may answer the next time.

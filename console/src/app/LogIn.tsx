@@ -1,5 +1,5 @@
 import { type FormEvent, useEffect, useState } from 'react'
-import type { ApiError } from '@/api/request'
+import { ApiError } from '@/api/request'
 import type { Schema } from '@/api/types'
 import { FieldInput } from '@/form/FieldInput'
 import { Button } from '@/ui/Button'
@@ -9,6 +9,7 @@ import { useAppMessages } from './messages'
 import { Preferences } from './Preferences'
 import styles from './LogIn.module.css'
 import icon from './icon.svg'
+import { NoCookie } from './useLogin'
 
 interface LogInProps {
   error: ApiError | null
@@ -32,7 +33,7 @@ export function LogIn({ error: first, onLogIn }: LogInProps) {
     try {
       await onLogIn({ ...name, password: values.password, tenant: hasTenant && values.tenant ? values.tenant : undefined })
     } catch (cause) {
-      setError(cause as ApiError)
+      setError(cause instanceof NoCookie ? new ApiError(0, 'no_cookie', t.noCookie, null, null) : (cause as ApiError))
     } finally {
       setBusy(false)
     }

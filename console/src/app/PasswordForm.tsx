@@ -7,7 +7,7 @@ import { useAppMessages } from './messages'
 import styles from './LogIn.module.css'
 
 /** Changes the own password: after the first log-in, or whenever one likes. */
-export function PasswordForm({ isRequired, onChanged }: { isRequired?: boolean; onChanged: () => void | Promise<void> }) {
+export function PasswordForm({ isRequired, onChanged }: { isRequired?: boolean; onChanged: () => unknown }) {
   const t = useAppMessages()
   const [values, setValues] = useState<Record<string, string>>({})
   const [error, setError] = useState<ApiError | null>(null)

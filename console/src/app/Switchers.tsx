@@ -1,6 +1,7 @@
 import { useRead } from '@/api/hooks'
 import { useProjects } from '@/api/projects'
 import { useSession } from '@/api/session'
+import { useSearchState } from '@/list/search'
 import { useAppMessages } from './messages'
 import styles from './Switchers.module.css'
 
@@ -30,9 +31,14 @@ export function ProjectSwitcher() {
   const t = useAppMessages()
   const { projectId, setProjectId } = useSession()
   const { projects } = useProjects()
+  const [, setSearch] = useSearchState()
   if (projects.length === 0) return null
   return (
-    <select className={styles.switcher} aria-label={t.project} value={projectId ?? ''} onChange={(event) => setProjectId(event.target.value || null)}>
+    <select className={styles.switcher} aria-label={t.project} value={projectId ?? ''} onChange={(event) => {
+        setProjectId(event.target.value || null)
+        setSearch({ cursor: undefined, selected: undefined })
+      }}
+    >
       <option value="">{t.allProjects}</option>
       {projects.map((project) => (
         <option key={project.id} value={project.id}>

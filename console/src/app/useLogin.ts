@@ -3,19 +3,27 @@ import { useCallback, useEffect, useMemo, useState } from 'react'
 import { type ApiError, request, setCredentials, whenLoggedOut } from '@/api/request'
 import type { Session, SessionContext } from '@/api/session'
 import type { Schema } from '@/api/types'
+import { notify } from '@/ui/Toasts'
+import { router } from './router'
 
 const PROJECT = 'loam.project'
 const TENANT = 'loam.tenant'
+/** What questions that were not sent yet are stored under. */
+const DRAFTS = 'loam.draft.'
 
 type Login = {
   logIn: (body: Schema<'LogIn'>) => Promise<void>
-  refresh: () => Promise<void>
+  /** Reads the session again; false if there is none. */
+  refresh: () => Promise<boolean>
 } & (
   | { state: 'loading' }
   | { state: 'loggedOut'; error: ApiError | null }
   | { state: 'passwordChange' }
   | { state: 'loggedIn'; context: SessionContext }
 )
+
+/** The browser refused the cookie of a session that has begun: over plain HTTP it keeps it only on the server's machine. */
+export class NoCookie extends Error {}
 
 /** The login session of this browser: reads it, begins and ends it. */
 export function useLogin(client: QueryClient): Login {
@@ -32,24 +40,34 @@ export function useLogin(client: QueryClient): Login {
       if (!read.password_change_required) setOwnTenant(await slugOf(read))
       setSession(read)
       setError(null)
+      return true
     } catch (cause) {
       const api = cause as ApiError
       setSession(null)
       setError(api.status === 401 ? null : api)
+      return api.status !== 401
     }
   }, [])
 
   useEffect(() => {
-    whenLoggedOut(() => setSession(null))
+    whenLoggedOut(() => {
+      client.clear()
+      setCredentials({ csrfToken: null })
+      setSession(null)
+    })
     void refresh()
-  }, [refresh])
+  }, [refresh, client])
 
   const logIn = useCallback(
     async (body: Schema<'LogIn'>) => {
       const begun = await request('post', '/api/v1/login', { body })
       setCredentials({ csrfToken: begun.csrf_token, tenant: null })
+      // Whoever logs in begins anew, also after a session that ended by itself.
+      forget()
+      setOtherTenant(null)
+      setProject(null)
       client.clear()
-      await refresh()
+      if (!(await refresh())) throw new NoCookie()
     },
     [client, refresh],
   )
@@ -59,7 +77,7 @@ export function useLogin(client: QueryClient): Login {
       session
         ? {
             session,
-            tenant: otherTenant ?? ownTenant,
+            tenant: (session.operator ? otherTenant : null) ?? ownTenant,
             projectId,
             setProjectId: (id) => {
               store(PROJECT, id)
@@ -67,17 +85,23 @@ export function useLogin(client: QueryClient): Login {
             },
             setTenant: (slug) => {
               const other = slug === ownTenant ? null : slug
+              // What a page shows of one tenant isn't in another.
+              void router.navigate({ to: '.', search: {}, replace: true } as never)
+              forget()
               store(TENANT, other)
-              store(PROJECT, null)
               setCredentials({ tenant: other })
               client.clear()
               setOtherTenant(other)
               setProject(null)
             },
             logOut: async () => {
-              await request('post', '/api/v1/logout').catch(() => undefined)
-              store(TENANT, null)
-              store(PROJECT, null)
+              try {
+                await request('post', '/api/v1/logout')
+              } catch (cause) {
+                // Without its end the session would be there again after a reload.
+                if ((cause as ApiError).status !== 401) return notify((cause as ApiError).message)
+              }
+              forget()
               setCredentials({ csrfToken: null, tenant: null })
               client.clear()
               setOtherTenant(null)
@@ -93,6 +117,12 @@ export function useLogin(client: QueryClient): Login {
   if (session === null || !context) return { state: 'loggedOut', error, logIn, refresh }
   if (session.password_change_required) return { state: 'passwordChange', logIn, refresh }
   return { state: 'loggedIn', context, logIn, refresh }
+}
+
+/** Forgets what this tab has stored for a user and a tenant. */
+function forget(): void {
+  const isPersonal = (name: string) => name === PROJECT || name === TENANT || name.startsWith(DRAFTS)
+  for (const name of Object.keys(sessionStorage).filter(isPersonal)) sessionStorage.removeItem(name)
 }
 
 function store(name: string, value: string | null): void {

@@ -33,11 +33,14 @@ export function FormDialog({ title, description, fields, existing, action, onClo
       title={title}
       description={description}
       isOpen
-      onClose={onClose}
+      // Its end closes it: another window may be open by then.
+      onClose={form.isBusy ? () => undefined : onClose}
       size={size}
       actions={
         <>
-          <Button onClick={onClose}>{ui.cancel}</Button>
+          <Button disabled={form.isBusy} onClick={onClose}>
+            {ui.cancel}
+          </Button>
           <Button look="primary" type="submit" form={form.id} isBusy={form.isBusy}>
             {action ?? (existing ? ui.save : ui.create)}
           </Button>

@@ -28,7 +28,9 @@ export interface Form {
 }
 
 /** The state of a form. An error of the API that names a field belongs to the field. */
-export function useForm({ fields: given, existing, onSubmit, onDone }: FormOptions): Form {
+export function useForm({ fields: given, existing: newest, onSubmit, onDone }: FormOptions): Form {
+  // What was there when the form was opened: what is read meanwhile must not make untouched fields look changed.
+  const [existing] = useState(newest)
   const t = useFormMessages()
   const id = useId()
   const fieldsOf = (values: Values) => (typeof given === 'function' ? given(values) : given)

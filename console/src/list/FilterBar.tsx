@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import styles from './list.module.css'
 import { useListMessages } from './messages'
 import { type SearchState, useSearchState } from './search'
@@ -43,10 +43,18 @@ const PAUSE_MS = 350
 
 function TextFilter({ label, value, onChange }: { label: string; value: string; onChange: (value: string) => void }) {
   const [text, setText] = useState(value)
-  useEffect(() => setText(value), [value])
+  // Only what came by another way is taken over: what is written here may go on meanwhile.
+  const sent = useRef(value)
+  useEffect(() => {
+    if (value !== sent.current) setText(value)
+    sent.current = value
+  }, [value])
   useEffect(() => {
     if (text.trim() === value) return
-    const timer = setTimeout(() => onChange(text.trim()), PAUSE_MS)
+    const timer = setTimeout(() => {
+      sent.current = text.trim()
+      onChange(sent.current)
+    }, PAUSE_MS)
     return () => clearTimeout(timer)
   }, [text])
   return <input type="search" className={styles.filter} aria-label={label} placeholder={label} value={text} onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === 'Enter' && onChange(text.trim())} />

@@ -29,7 +29,7 @@ export function ProjectFilter() {
   const { projectId, projects } = useProject()
   if ((chosenForAll && chosenForAll === projectId) || projects.length < 2) return null
   return (
-    <select className={styles.filter} aria-label={t.project} value={projectId ?? ''} onChange={(event) => setSearch({ project_id: event.target.value })}>
+    <select className={styles.filter} aria-label={t.project} value={projectId ?? ''} onChange={(event) => setSearch({ project_id: event.target.value, cursor: undefined })}>
       {projects.map((project) => (
         <option key={project.id} value={project.id}>
           {project.name}

@@ -1,4 +1,4 @@
-import { request } from '@/api/request'
+import { namedTenant, request } from '@/api/request'
 import type { ListPath, Page, PathParameters, RowOf } from '@/api/types'
 import type { Column } from './DataTable'
 import { saveBlob } from './download'
@@ -18,9 +18,12 @@ interface Export<Row> {
 export async function exportRows<P extends ListPath>(path: P, wanted: Export<RowOf<P>>): Promise<{ rows: number; isWhole: boolean }> {
   const rows: RowOf<P>[] = []
   let cursor: string | null | undefined
+  const tenant = namedTenant()
   do {
     const query = { ...wanted.query, cursor: cursor ?? undefined, limit: PAGE_SIZE }
     const page = (await request('get', path as never, { params: wanted.params, query } as never)) as Page<RowOf<P>>
+    // A file has rows of one tenant.
+    if (namedTenant() !== tenant) throw new Error('The tenant was changed during the export.')
     rows.push(...page.data)
     cursor = page.next_cursor
   } while (cursor && rows.length < MAX_ROWS)

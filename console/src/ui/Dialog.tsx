@@ -1,6 +1,6 @@
 import { Dialog as Base } from '@base-ui/react/dialog'
 import { X } from 'lucide-react'
-import { type ReactNode, useRef, useState } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import type { ApiError } from '@/api/request'
 import { Button, IconButton } from './Button'
 import { classes } from './classes'
@@ -14,6 +14,8 @@ interface DialogProps {
   isOpen: boolean
   onClose: () => void
   children: ReactNode
+  /** It closes by its buttons alone. */
+  isKept?: boolean
   /** Buttons at its lower edge. */
   actions?: ReactNode
   /** `wide` for forms with much in them, `drawer` for navigation at the left edge. */
@@ -21,13 +23,13 @@ interface DialogProps {
 }
 
 /** A window above the page, which keeps the focus until it closes. */
-export function Dialog({ title, description, isOpen, onClose, children, actions, size = 'normal' }: DialogProps) {
+export function Dialog({ title, description, isOpen, onClose, isKept, children, actions, size = 'normal' }: DialogProps) {
   const t = useUiMessages()
   const popup = useRef<HTMLDivElement>(null)
   /** The first field; of a question the first answer, which undoes nothing. */
   const first = () => popup.current?.querySelector<HTMLElement>('input:not([disabled]), select, textarea') ?? popup.current?.querySelector<HTMLElement>(`.${styles.actions} button`) ?? true
   return (
-    <Base.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
+    <Base.Root open={isOpen} onOpenChange={(open) => !open && !isKept && onClose()}>
       <Base.Portal>
         <Base.Backdrop className={styles.backdrop} />
         <Base.Popup ref={popup} initialFocus={first} className={classes(styles.popup, styles[size])}>
@@ -59,6 +61,7 @@ export function ConfirmDialog({ title, description, action, isOpen, onClose, onC
   const t = useUiMessages()
   const [isBusy, setBusy] = useState(false)
   const [error, setError] = useState<ApiError | null>(null)
+  useEffect(() => setError(null), [isOpen])
   async function confirm() {
     setBusy(true)
     setError(null)
@@ -76,10 +79,13 @@ export function ConfirmDialog({ title, description, action, isOpen, onClose, onC
       title={title}
       description={description}
       isOpen={isOpen}
-      onClose={onClose}
+      // Its end closes it: another window may be open by then.
+      onClose={isBusy ? () => undefined : onClose}
       actions={
         <>
-          <Button onClick={onClose}>{t.cancel}</Button>
+          <Button disabled={isBusy} onClick={onClose}>
+            {t.cancel}
+          </Button>
           <Button look="danger" isBusy={isBusy} onClick={confirm}>
             {action}
           </Button>

@@ -25,6 +25,7 @@ export function SecretDialog({ title, secret, onClose, children }: SecretDialogP
     <Dialog
       title={title}
       isOpen
+      isKept
       onClose={onClose}
       actions={
         <Button look="primary" onClick={onClose}>

@@ -55,7 +55,7 @@ impl Asset {
             }
         };
         let tag = entity_tag(bytes);
-        if request.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        if knows(request, &tag) {
             return (StatusCode::NOT_MODIFIED, common, [(header::ETAG, tag)]).into_response();
         }
         let typed = [(header::CONTENT_TYPE, self.content_type().to_owned()), (header::ETAG, tag)];
@@ -82,6 +82,12 @@ fn decoded(gzip: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     GzDecoder::new(gzip).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Whether a client has the file with this tag: a list, compared weakly. RFC 9110, section 13.1.2.
+fn knows(request: &HeaderMap, tag: &str) -> bool {
+    let values = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag)
 }
 
 /// Whether a client accepts an encoding: RFC 9110, section 12.5.3.
@@ -122,6 +128,17 @@ mod tests {
         assert!(!accepts(&request("br;q=0, gzip"), "br"));
         assert!(!accepts(&request("gzip"), "br"));
         assert!(!accepts(&HeaderMap::new(), "gzip"));
+    }
+
+    #[test]
+    fn a_tag_is_found_in_a_list_also_as_a_weak_one() {
+        let request = |tags: &'static str| {
+            HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(tags))])
+        };
+        assert!(knows(&request("\"a\""), "\"a\""));
+        assert!(knows(&request("\"b\", W/\"a\""), "\"a\""));
+        assert!(!knows(&request("\"b\""), "\"a\""));
+        assert!(!knows(&HeaderMap::new(), "\"a\""));
     }
 
     #[test]

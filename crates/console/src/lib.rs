@@ -6,7 +6,7 @@ mod assets;
 
 use axum::Router;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::{HeaderMap, StatusCode};
 use loam_http::surface::rejected_as_error;
@@ -16,19 +16,23 @@ use assets::{Asset, find};
 /// The path below which the pages are.
 pub const PATH: &str = "/console/";
 
+/// What people type.
+const PATH_WITHOUT_SLASH: &str = "/console";
+
+/// Whether a path leads to the pages.
+#[must_use]
+pub fn has(path: &str) -> bool {
+    path == PATH_WITHOUT_SLASH || path.starts_with(PATH)
+}
+
 /// The Content-Security-Policy of the pages: only their own resources, and the API of the same server.
 pub const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Whether the pages were built before the binary.
-#[must_use]
-pub fn is_embedded() -> bool {
-    find("index.html").is_some()
-}
-
 /// Routes of the pages and their resources.
 pub fn routes() -> Router {
     Router::new()
+        .route(PATH_WITHOUT_SLASH, get(|| async { Redirect::temporary(PATH) }))
         .route(PATH, get(|headers: HeaderMap| async move { page(&headers) }))
         .route(&format!("{PATH}{{*path}}"), get(resource))
 }

@@ -5,7 +5,7 @@ import { useChange, useRead } from '@/api/hooks'
 import type { ApiError } from '@/api/request'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
-import { useVersioned } from '@/api/versioned'
+import { useVersioned, type Versioned } from '@/api/versioned'
 import { FormDialog } from '@/form/FormDialog'
 import { useSearchState } from '@/list/search'
 import { Button, IconButton } from '@/ui/Button'
@@ -22,7 +22,7 @@ import { Overview } from './Overview'
 import { ChannelSecretDialog } from './ChannelSecretDialog'
 
 const PATH = '/api/v1/channels'
-type Dialogs = 'edit' | 'rotate' | 'disconnect' | 'delete'
+type Dialogs = 'rotate' | 'disconnect' | 'delete'
 
 export default function ChannelPage() {
   const t = useMessages()
@@ -31,6 +31,8 @@ export default function ChannelPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string }
   const [search, setSearch] = useSearchState()
   const [dialog, setDialog] = useState<Dialogs | null>(null)
+  // As it was when the form was opened, with its version.
+  const [edited, setEdited] = useState<Versioned<Schema<'ChannelView'>> | null>(null)
   const [secret, setSecret] = useState<Schema<'ChannelSecretView'> | null>(null)
   const [connection, setConnection] = useState<Schema<'ChannelConnection'> | null>(null)
   const [error, setError] = useState<ApiError | null>(null)
@@ -64,7 +66,7 @@ export default function ChannelPage() {
       <Button icon={<Plug size={16} />} isBusy={connect.isPending} onClick={() => void connectNow()}>
         {t.connect}
       </Button>
-      <Button look="primary" icon={<Pencil size={16} />} onClick={() => setDialog('edit')}>
+      <Button look="primary" icon={<Pencil size={16} />} onClick={() => setEdited(channel.data ?? null)}>
         {t.edit}
       </Button>
       <Menu
@@ -86,7 +88,7 @@ export default function ChannelPage() {
     <Page title={view?.name ?? t.title} parent={{ title: t.title, to: '/channels' }} actions={actions}>
       {error && <ErrorMessage error={error} />}
       <Loaded query={channel} lines={8}>
-        {({ value, version }) => (
+        {({ value }) => (
           <>
             <Tabs
               label={t.tabs}
@@ -104,13 +106,13 @@ export default function ChannelPage() {
                 </Link>
               </p>
             )}
-            {dialog === 'edit' && (
+            {edited && (
               <FormDialog
-                title={value.name}
-                existing={value}
-                fields={channelFields(t, value.kind, projects.data?.data ?? [], false)}
-                onClose={close}
-                onSubmit={(body) => patch.mutateAsync({ params, body: body as Schema<'ChannelUpdate'>, ifMatch: version })}
+                title={edited.value.name}
+                existing={edited.value}
+                fields={channelFields(t, edited.value.kind, projects.data?.data ?? [], false)}
+                onClose={() => setEdited(null)}
+                onSubmit={(body) => patch.mutateAsync({ params, body: body as Schema<'ChannelUpdate'>, ifMatch: edited.version })}
               />
             )}
           </>

@@ -30,8 +30,12 @@ export const Composer = memo(function Composer({ draftKey, isBusy = false, isDis
   const picker = useRef<HTMLInputElement>(null)
   useEffect(() => setText(sessionStorage.getItem(stored) ?? ''), [stored])
   useEffect(() => {
-    if (text) sessionStorage.setItem(stored, text)
-    else sessionStorage.removeItem(stored)
+    try {
+      if (text) sessionStorage.setItem(stored, text)
+      else sessionStorage.removeItem(stored)
+    } catch {
+      // Too long to be stored: only a reload loses it.
+    }
     const element = area.current
     if (!element) return
     element.style.height = 'auto'

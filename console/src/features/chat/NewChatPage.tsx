@@ -45,7 +45,10 @@ export default function NewChatPage() {
     setSystemPrompt(replay.systemPrompt)
     setRefused(replay.question)
   }, [replay])
-  const model = chosen ?? models.routes[0] ?? models.byProvider[0]?.[1][0] ?? ''
+  const known = [...models.routes, ...models.byProvider.flatMap(([, names]) => names)]
+  // What was chosen in another tenant may not be there; a replayed call names its own.
+  const isThere = chosen !== null && (chosen === '' || replay !== null || known.includes(chosen))
+  const model = isThere ? chosen : (known[0] ?? '')
   const mayWrite = can('chat_sessions:write') && can('turns:write')
 
   async function begin(content: Schema<'MessageContent'>) {

@@ -28,10 +28,12 @@ interface Comparison {
   before: unknown
   after: unknown
   rollBackTo?: number
+  /** The entity tag of the value before it. */
+  ifMatch?: string
 }
 
 /** The versions of a key at a level: what each changed, the difference of any two, and the way back. */
-export function History({ setting }: { setting: Schema<'SystemConfigView'> }) {
+export function History({ setting, version }: { setting: Schema<'SystemConfigView'>; version: string | undefined }) {
   const t = useMessages()
   const can = useCan()
   const [shown, setShown] = useState<Comparison | null>(null)
@@ -60,7 +62,7 @@ export function History({ setting }: { setting: Schema<'SystemConfigView'> }) {
               <IconButton
                 label={t.rollBackTo(row.version)}
                 icon={<RollBackIcon size={16} />}
-                onClick={() => setShown({ title: t.rollBackTo(row.version), before: setting.set_value, after: row.new_value, rollBackTo: row.version })}
+                onClick={() => setShown({ title: t.rollBackTo(row.version), before: setting.set_value, after: row.new_value, rollBackTo: row.version, ifMatch: version })}
               />
             )}
           </span>
@@ -84,14 +86,14 @@ export function History({ setting }: { setting: Schema<'SystemConfigView'> }) {
   )
 }
 
-function Difference({ title, before, after, rollBackTo, setting, onClose }: Comparison & { setting: Schema<'SystemConfigView'>; onClose: () => void }) {
+function Difference({ title, before, after, rollBackTo, ifMatch, setting, onClose }: Comparison & { setting: Schema<'SystemConfigView'>; onClose: () => void }) {
   const t = useMessages()
   const ui = useUiMessages()
   const language = useLanguage()
   const rollBack = useChange('post', '/api/v1/system_config/{key}/rollback', ['/api/v1/system_config'])
   async function confirm(version: number) {
     try {
-      await rollBack.mutateAsync({ params: { key: setting.config_key }, query: { level: setting.level }, body: { version } })
+      await rollBack.mutateAsync({ params: { key: setting.config_key }, query: { level: setting.level }, body: { version }, ifMatch })
       notify(t.rolledBack(version))
       onClose()
     } catch {

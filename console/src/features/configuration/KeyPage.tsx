@@ -37,12 +37,12 @@ export default function KeyPage() {
             content: (
               <Loaded query={setting} lines={8}>
                 {({ value, version }) => (
-                  <ConfigForm key={`${level} ${version}`} setting={value} version={version} below={level === 'global' ? value.default_value : below.data?.config_value} />
+                  <ConfigForm key={`${value.config_key} ${level} ${version}`} setting={value} version={version} below={level === 'global' ? value.default_value : below.data?.config_value} />
                 )}
               </Loaded>
             ),
           },
-          { id: 'history', label: t.history, content: <Loaded query={setting}>{({ value }) => <History setting={value} />}</Loaded> },
+          { id: 'history', label: t.history, content: <Loaded query={setting}>{({ value, version }) => <History setting={value} version={version} />}</Loaded> },
         ]}
       />
     </Page>

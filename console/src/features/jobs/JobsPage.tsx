@@ -37,7 +37,7 @@ export default function JobsPage() {
     { id: 'attempts', header: t.attempts, isNumeric: true, cell: (job) => `${job.attempts} / ${job.max_attempts}`, value: (job) => job.attempts },
     { id: 'created', header: t.created, cell: (job) => <Time at={job.created_at} />, value: (job) => job.created_at },
     { id: 'runAt', header: t.runAt, cell: (job) => (job.state === 'queued' ? <Time at={job.run_at} /> : ''), value: (job) => job.run_at },
-    { id: 'duration', header: t.duration, isNumeric: true, cell: (job) => f.duration(job.finished_at ? Date.parse(job.finished_at) - Date.parse(job.created_at) : null), value: (job) => job.finished_at },
+    { id: 'duration', header: t.duration, isNumeric: true, cell: (job) => f.duration(job.finished_at ? Date.parse(job.finished_at) - Date.parse(job.created_at) : null), value: (job) => (job.finished_at ? Date.parse(job.finished_at) - Date.parse(job.created_at) : null) },
     { id: 'error', header: t.error, cell: (job) => job.last_error && <span title={job.last_error}>{job.last_error}</span>, value: (job) => job.last_error },
     { id: 'key', header: t.uniqueKey, isOptional: true, cell: (job) => job.unique_key && <code>{job.unique_key}</code>, value: (job) => job.unique_key },
   ]

@@ -125,7 +125,7 @@ function Metric({ projectId, name, names }: { projectId: string; name: string; n
         <Loaded query={stats} lines={6}>
           {({ data }) => (
             <>
-              <Chart label={name} times={aligned.times} series={aligned.series} format={format} height={260} spansGaps onZoom={(start, end) => setSearch({ range: undefined, from: start.toISOString(), to: end.toISOString() })} />
+              <Chart label={name} times={aligned.times} series={aligned.series} format={format} height={260} spansGaps onZoom={(start, end) => setSearch({ range: undefined, from: start.toISOString(), to: end.toISOString(), cursor: undefined })} />
               {data.length > MAX_LINES && <p>{t.manyLines(MAX_LINES, data.length)}</p>}
             </>
           )}

@@ -141,7 +141,7 @@ export default function ProjectsPage() {
       {shown && (
         <SecretDialog title={t.created(shown.name)} secret={shown.key} onClose={() => setShown(null)}>
           <p>
-            {t.createdHint} <Link to="/connect" search={{ project_id: shown.id } as never}>{t.setUp}</Link>
+            {t.createdHint} <Link to="/connect" search={{ project: shown.id } as never}>{t.setUp}</Link>
           </p>
           {shown.oldUntil && (
             <p>

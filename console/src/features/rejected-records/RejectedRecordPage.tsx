@@ -99,6 +99,8 @@ function Content({ record: { value: record, version } }: { record: Versioned<Rej
   const can = useCan()
   const stored = JSON.stringify(record.payload, null, 2)
   const [text, setText] = useState(stored)
+  // The version that the text was made from; none: the newest, which is one's own correction.
+  const [base, setBase] = useState<string | undefined>(version)
   const [refusal, setRefusal] = useState<ApiError | null>(null)
   const patch = useChange('patch', `${PATH}/{id}`, [PATH])
   const replay = useChange('post', `${PATH}/{id}/replay`, [PATH])
@@ -118,7 +120,10 @@ function Content({ record: { value: record, version } }: { record: Versioned<Rej
     try {
       let state = record.state
       if (isChanged || !replayed) {
-        state = (await patch.mutateAsync({ params, body: { payload: JSON.parse(text) as Record<string, unknown> }, ifMatch: version })).state
+        const corrected = await patch.mutateAsync({ params, body: { payload: JSON.parse(text) as Record<string, unknown> }, ifMatch: base ?? version })
+        state = corrected.state
+        // The next correction is made from this one.
+        setBase(undefined)
         if (state === 'mended' && !replayed) notify(t.isMended)
       }
       if (replayed && (state === 'mended' || !isChanged)) {

@@ -1,5 +1,6 @@
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import type { Permission } from '@/api/generated/permissions'
+import { useVersioned } from '@/api/versioned'
 import { useChange } from '@/api/hooks'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
@@ -124,8 +125,13 @@ function Changes({ role, permissions, changed, onDone }: { role: Role; permissio
   const t = useMessages()
   const ui = useUiMessages()
   const update = useChange('patch', '/api/v1/roles/{id}', ['/api/v1/roles'])
+  // The version on which the ticks are based: this appears with the first of them.
+  const read = useVersioned('/api/v1/roles/{id}', { params: { id: role.id } })
+  const [base] = useState(role.permissions)
+  const version = useRef<string>(undefined)
+  if (read.data && difference(base, read.data.value.permissions) === 0) version.current ??= read.data.version
   async function save() {
-    await update.mutateAsync({ params: { id: role.id }, body: { permissions } })
+    await update.mutateAsync({ params: { id: role.id }, body: { permissions }, ifMatch: version.current })
     notify(t.saved(role.name))
     onDone()
   }
@@ -133,7 +139,7 @@ function Changes({ role, permissions, changed, onDone }: { role: Role; permissio
     <div className={styles.changes}>
       <span role="status">{t.changes(role.name, changed)}</span>
       <Button onClick={onDone}>{t.discard}</Button>
-      <Button look="primary" isBusy={update.isPending} onClick={() => void save().catch(() => undefined)}>
+      <Button look="primary" isBusy={update.isPending} disabled={!version.current} onClick={() => void save().catch(() => undefined)}>
         {ui.save}
       </Button>
       {update.error && <ErrorMessage error={update.error} />}

@@ -71,7 +71,7 @@ function Details({ suggestion }: { suggestion: Suggestion }) {
       <h3>{t.measured}</h3>
       <MeasuredGainDetails suggestion={suggestion} />
       {measured_version && (
-        <Link to="/versions" search={{ project_id, base_version: version, version: measured_version, endpoint } as never}>
+        <Link to="/versions" search={{ project_id, base: version, version: measured_version, endpoint } as never}>
           {t.compare}
         </Link>
       )}

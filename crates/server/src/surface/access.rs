@@ -70,9 +70,7 @@ const TENANT: HeaderName = HeaderName::from_static("x-loam-tenant");
 
 /// Pages for people, which the document does not list.
 fn is_page(path: &str) -> bool {
-    matches!(path, "/" | "/openapi.json" | "/docs")
-        || path.starts_with("/docs/")
-        || path.starts_with(loam_console::PATH)
+    matches!(path, "/" | "/openapi.json" | "/docs") || path.starts_with("/docs/") || loam_console::has(path)
 }
 
 /// An admitted request.

@@ -19,7 +19,7 @@ pub(super) fn protect(path: &str, headers: &mut HeaderMap) {
     }
     let policy = if path.starts_with("/docs") {
         PAGES
-    } else if path.starts_with(loam_console::PATH) {
+    } else if loam_console::has(path) {
         HeaderValue::from_static(loam_console::POLICY)
     } else {
         NOTHING
