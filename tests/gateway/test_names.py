@@ -103,7 +103,9 @@ def test_a_provider_is_deleted_with_its_targets_on_request(api, names, deploymen
     for alias in (shared, nested):
         eventually(lambda alias=alias: api.chat(alias, "hello", None).is_success)
     assert api.chat(only, "hello", None).status_code == 404
-    changes = [(row["action"], row["resource_type"]) for row in api.get("/api/v1/audit_logs", limit=4)["data"]]
+    # A job prepares the tenant's providers meanwhile.
+    rows = [row for row in api.get("/api/v1/audit_logs", limit=20)["data"] if not row["actor"].startswith("system")]
+    changes = [(row["action"], row["resource_type"]) for row in rows[:4]]
     assert changes[0] == ("delete", "ai_providers")
     assert sorted(changes[1:]) == [("delete", "model_routes"), ("update", "model_routes"), ("update", "model_routes")]
 

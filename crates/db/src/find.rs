@@ -1,7 +1,9 @@
 //! Queries that always include the tenant.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Condition, DeleteStatement, Expr, ExprTrait, SelectStatement, UpdateStatement};
+use sea_orm::sea_query::{
+    Condition, DeleteStatement, Expr, ExprTrait, LockType, SelectStatement, UpdateStatement,
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, IdenStatic, PaginatorTrait,
     PartialModelTrait, QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany, Value,
@@ -67,7 +69,9 @@ impl<'tx, E: EntityTrait> Find<'tx, E> {
     pub fn locked(mut self) -> Self {
         // SQLite has one writer, so it needs no lock, and does not support the clause
         if self.conn.get_database_backend() == DbBackend::Postgres {
-            self.select = self.select.lock_exclusive();
+            // `FOR UPDATE` would also block inserts of rows that refer to this one. A change of a tenant that waits for the
+            // head of its audit trail would be in a deadlock with the change that holds it and adds its audit row.
+            self.select = self.select.lock(LockType::NoKeyUpdate);
         }
         self
     }
