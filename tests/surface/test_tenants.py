@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jwt
+import psycopg
 import pytest
 
 from support.api import Api, assert_error, eventually
+from support.deployment import deploy
 
 SECRET = "a secret that an application signs its tokens with"
 
@@ -123,3 +127,19 @@ def test_the_kinds_of_provider_are_a_resource(deployment):
     assert "/rerank" in kinds[0]["endpoints"]
     assert "rerank" not in dify["unsupported_features"]
     assert_error(api.call("GET", "/api/v1/ai_provider_kinds/pigeon"), 404)
+
+
+def test_a_change_of_a_tenant_is_in_no_deadlock_with_one_that_is_audited_there(postgres):
+    with deploy("postgres", postgres) as made, ThreadPoolExecutor(1) as pool:
+        tenant = made.api.create("tenants", {"slug": "busy"})
+        mine = made.api.with_key(tenant["api_key"]["key"])
+        # The job that prepares them is a change as well.
+        eventually(lambda: len(mine.all("ai_providers")) == 3)
+        with psycopg.connect(postgres.database_url(made.database_name)) as audited:
+            audited.execute("SELECT 1 FROM audit_heads WHERE tenant_id = %s FOR UPDATE", [tenant["id"]])
+            change = pool.submit(made.api.call, "PATCH", f"/api/v1/tenants/{tenant['id']}", 200, json={"name": "Busy"})
+            waiting = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '{made.database_name}'"
+            eventually(lambda: postgres.execute(waiting)[0][0])
+            # As the foreign key of the audit row does.
+            audited.execute("SELECT 1 FROM tenants WHERE id = %s FOR KEY SHARE", [tenant["id"]])
+        assert change.result(30).json()["name"] == "Busy"
