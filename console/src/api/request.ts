@@ -101,6 +101,8 @@ export interface RequestParts<P extends PathOf<M>, M extends Method> {
   /** Makes a repeated request take effect once. */
   idempotencyKey?: string
   signal?: AbortSignal
+  /** It is sent to its end though the page is left. */
+  outlivesPage?: boolean
 }
 
 /** Calls an operation of the API. */
@@ -119,6 +121,7 @@ export async function request<M extends Method, P extends PathOf<M>>(
     headers,
     body: parts.body === undefined ? undefined : JSON.stringify(parts.body),
     signal: parts.signal,
+    keepalive: parts.outlivesPage,
   })
   const text = response.status === 204 ? '' : await response.text()
   return (text ? JSON.parse(text) : undefined) as ResultOf<P, M>

@@ -4,6 +4,7 @@ import { useRead } from '@/api/hooks'
 import { type ApiError, headersOf, request, send, urlOf } from '@/api/request'
 import { useCan, useSession } from '@/api/session'
 import type { Schema } from '@/api/types'
+import { notify } from '@/ui/Toasts'
 import { type Beginning, type Followed, Follower } from './follow'
 import { type Message, MessageTree } from './tree'
 import { NO_ANSWER } from './turn'
@@ -68,6 +69,7 @@ export function useConversation(id: string): Conversation {
   const [unsent, setUnsent] = useState<Content | null>(null)
   const [problem, setProblem] = useState<Conversation['problem']>(null)
   const follower = useRef<Follower | null>(null)
+  const heads = useRef<Promise<unknown>>(Promise.resolve())
   const reasoning = useRef(new Map<string, string>())
   const seen = useRef(new Set<string>())
   const { refresh, replace } = stored
@@ -196,7 +198,12 @@ export function useConversation(id: string): Conversation {
     showBranch: (messageId) => {
       const target = tree.leafOf(messageId)
       setLeaf(target)
-      if (!lock) void request('patch', '/api/v1/chat_sessions/{id}', { params: { id }, body: { head_id: target } }).then(() => client.invalidateQueries({ queryKey: ['/api/v1/chat_sessions/{id}'] }))
+      if (lock) return
+      // One after the other, so that the branch that was chosen last stays.
+      heads.current = heads.current
+        .then(() => request('patch', '/api/v1/chat_sessions/{id}', { params: { id }, body: { head_id: target }, outlivesPage: true }))
+        .then(() => client.invalidateQueries({ queryKey: ['/api/v1/chat_sessions/{id}'] }))
+        .catch((cause: ApiError) => notify(cause.message))
     },
     remove: async (message) => {
       await request('delete', '/api/v1/messages/{id}', { params: { id: message.id } })
