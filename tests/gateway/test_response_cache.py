@@ -115,10 +115,10 @@ def test_it_is_off_by_default(deployment, three):
 
 
 def test_a_cached_response_expires(deployment, three):
-    short = Cached(deployment, three[0], seconds=1)
+    short = Cached(deployment, three[0], seconds=3)
     short.chat()
     assert short.chat().headers["x-loam-cache"] == "hit"
-    eventually(lambda: "x-loam-cache" not in short.chat().headers, 5)
+    eventually(lambda: "x-loam-cache" not in short.chat().headers, 15)
     assert len(three[0].asked) == 2
 
 
