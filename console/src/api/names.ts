@@ -1,4 +1,4 @@
-import { NONE } from '@/i18n/format'
+import { NONE, shortId } from '@/i18n/format'
 import { useRead } from './hooks'
 import { useProjects } from './projects'
 import { useCan } from './session'
@@ -20,7 +20,7 @@ export interface Names {
 
 function namesOf(options: Option[]): Names {
   const names = new Map(options.map(({ value, label }) => [value, label]))
-  return { options, nameOf: (id) => (id ? (names.get(id) ?? `…${id.slice(-8)}`) : NONE) }
+  return { options, nameOf: (id) => (id ? (names.get(id) ?? shortId(id)) : NONE) }
 }
 
 /** The newest users of the tenant. */

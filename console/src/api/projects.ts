@@ -1,6 +1,7 @@
 import { useRead } from './hooks'
 import { useCan } from './session'
 import type { Schema } from './types'
+import { shortId } from '@/i18n/format'
 
 const MOST = 200
 
@@ -19,7 +20,7 @@ export function useProjects(): Projects {
   const projects = read.data?.data ?? []
   return {
     projects,
-    nameOf: (id) => projects.find((project) => project.id === id)?.name ?? `…${id.slice(-8)}`,
+    nameOf: (id) => projects.find((project) => project.id === id)?.name ?? shortId(id),
     isLoaded: read.data !== undefined,
     isLoading: read.isLoading,
   }

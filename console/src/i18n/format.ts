@@ -96,6 +96,13 @@ function relative(value: Moment, now = Date.now()): string {
   return dateTime(value)
 }
 
+const SHORT_ID = 8
+
+/** The end of an id, which tells it from others. */
+export function shortId(id: string): string {
+  return `…${id.slice(-SHORT_ID)}`
+}
+
 export const format = { number, compact, money, percent, duration, bytes, dateTime, date, relative }
 
 /** The formats of the current language; the component is drawn again when it changes. */

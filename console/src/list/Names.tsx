@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router'
 import { useRead } from '@/api/hooks'
 import { useProjects } from '@/api/projects'
 import { useCan } from '@/api/session'
+import { shortId } from '@/i18n/format'
 import { defineMessages } from '@/i18n/language'
 
 const useMessages = defineMessages(
@@ -24,13 +25,6 @@ const useMessages = defineMessages(
     projectKey: '接入 key：',
   },
 )
-
-const KEPT_SHORT = 8
-
-/** The end of an id, which tells it from others. */
-export function shortId(id: string): string {
-  return `…${id.slice(-KEPT_SHORT)}`
-}
 
 /** A user's name, as a link for those who may read users. */
 export function UserName({ id }: { id: string }) {

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { IconButton } from './Button'
 import styles from './Code.module.css'
 import { useUiMessages } from './messages'
+import { shortId } from '@/i18n/format'
 
 /** Copies a text, and says so. */
 export function CopyButton({ text, label }: { text: string; label?: string }) {
@@ -43,7 +44,7 @@ export function CodeBlock({ code, label }: { code: string; label?: string }) {
 export function Id({ id }: { id: string }) {
   return (
     <span className={styles.id}>
-      <code title={id}>{id.length > 14 ? `…${id.slice(-8)}` : id}</code>
+      <code title={id}>{id.length > 14 ? shortId(id) : id}</code>
       <CopyButton text={id} />
     </span>
   )

@@ -8,6 +8,7 @@ import { Badge, type Tone } from '@/ui/Badge'
 import { Time } from '@/ui/Time'
 import { useMessages } from './messages'
 import { contextOf } from './metric'
+import { shortId } from '@/i18n/format'
 
 const TONES: Record<Schema<'DeliveryState'>, Tone> = { pending: 'info', delivered: 'success', dead: 'danger' }
 const REFRESH_MS = 5_000
@@ -40,7 +41,7 @@ export function Deliveries({ event }: { event: Schema<'AlertEventView'> }) {
       rows={rows}
       rowKey={(row) => row.id}
       columns={[
-        { id: 'target', header: t.target, cell: ({ id, delivery }) => <Link to="/deliveries" search={{ delivery: id } as never}>{delivery?.target ?? `…${id.slice(-8)}`}</Link> },
+        { id: 'target', header: t.target, cell: ({ id, delivery }) => <Link to="/deliveries" search={{ delivery: id } as never}>{delivery?.target ?? shortId(id)}</Link> },
         { id: 'of', header: t.about, cell: ({ ofEnd }) => (ofEnd ? t.ofEnd : t.ofOpening) },
         {
           id: 'state',

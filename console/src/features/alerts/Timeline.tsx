@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import type { Schema } from '@/api/types'
 import { DateTime } from '@/ui/Time'
-import { Actor } from './Actor'
+import { Actor } from '@/list/Names'
 import styles from './alerts.module.css'
 import { useMessages } from './messages'
 import { contextOf } from './metric'

@@ -155,7 +155,6 @@ export const useMessages = defineMessages(
       firing: 'An incident is open.',
       resolved: 'The incident was resolved by hand; no new one opens before the value has recovered once.',
     },
-    actors: { system: 'Loam', apiKey: 'an API key' },
   },
   {
     title: '告警',
@@ -310,6 +309,5 @@ export const useMessages = defineMessages(
       firing: '有未结束的告警事件。',
       resolved: '告警事件已手动解决；数值恢复正常之前，不会产生新的告警事件。',
     },
-    actors: { system: 'Loam', apiKey: 'API key' },
   },
 )

@@ -5,7 +5,7 @@ import type { Schema } from '@/api/types'
 import type { Column } from '@/list/DataTable'
 import { download } from '@/list/download'
 import type { Filter } from '@/list/FilterBar'
-import { Actor, shortId } from '@/list/Names'
+import { Actor } from '@/list/Names'
 import { ResourceList } from '@/list/ResourceList'
 import { Button } from '@/ui/Button'
 import { Empty } from '@/ui/Feedback'
@@ -14,6 +14,7 @@ import { Time } from '@/ui/Time'
 import { notify } from '@/ui/Toasts'
 import { useMessages } from './messages'
 import { VerifyDialog } from './VerifyDialog'
+import { shortId } from '@/i18n/format'
 
 type Change = Schema<'AuditLogView'>
 

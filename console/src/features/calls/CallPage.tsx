@@ -2,7 +2,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import { useRead } from '@/api/hooks'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
-import { useFormat } from '@/i18n/format'
+import { shortId, useFormat } from '@/i18n/format'
 import { Badge } from '@/ui/Badge'
 import { Id, JsonBlock } from '@/ui/Code'
 import { Loaded } from '@/ui/Feedback'
@@ -55,8 +55,8 @@ function Details({ call }: { call: Schema<'LlmCallView'> }) {
             [t.cost, f.money(call.cost_usd)],
             [t.reserved, call.reserved_usd ? f.money(call.reserved_usd) : null],
             [t.cache, call.cache && <Badge tone={call.cache === 'hit' ? 'success' : 'neutral'}>{call.cache}</Badge>],
-            [t.session, call.session_id && <Link to={`/chat/${call.session_id}`}>…{call.session_id.slice(-8)}</Link>],
-            [t.user, call.user_id && <Link to={`/users/${call.user_id}`}>…{call.user_id.slice(-8)}</Link>],
+            [t.session, call.session_id && <Link to={`/chat/${call.session_id}`}>{shortId(call.session_id)}</Link>],
+            [t.user, call.user_id && <Link to={`/users/${call.user_id}`}>{shortId(call.user_id)}</Link>],
             [t.endUser, call.end_user],
             [t.tags, call.tags.length > 0 && call.tags.map((tag) => <Badge key={tag}>{tag}</Badge>)],
             [t.trace, call.trace_id && <Link to="/records" search={{ trace_id: call.trace_id } as never}><code>{call.trace_id}</code></Link>],

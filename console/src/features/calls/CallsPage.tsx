@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router'
 import { useSession } from '@/api/session'
 import type { Schema } from '@/api/types'
-import { useFormat } from '@/i18n/format'
+import { shortId, useFormat } from '@/i18n/format'
 import type { Column } from '@/list/DataTable'
 import type { Filter } from '@/list/FilterBar'
 import { ResourceList } from '@/list/ResourceList'
@@ -38,7 +38,7 @@ export default function CallsPage() {
     { id: 'route', header: t.route, isOptional: true, cell: (call) => call.route ?? '', value: (call) => call.route },
     { id: 'source', header: t.source, isOptional: true, cell: (call) => t.sources[call.source as keyof typeof t.sources] ?? call.source, value: (call) => call.source },
     { id: 'endpoint', header: t.endpoint, isOptional: true, cell: (call) => <code>{call.endpoint}</code>, value: (call) => call.endpoint },
-    { id: 'session', header: t.session, isOptional: true, cell: (call) => call.session_id && <Link to={`/chat/${call.session_id}`}>…{call.session_id.slice(-8)}</Link>, value: (call) => call.session_id },
+    { id: 'session', header: t.session, isOptional: true, cell: (call) => call.session_id && <Link to={`/chat/${call.session_id}`}>{shortId(call.session_id)}</Link>, value: (call) => call.session_id },
     { id: 'requestId', header: t.requestId, isOptional: true, cell: (call) => <code>{call.request_id}</code>, value: (call) => call.request_id },
   ]
   const filters: Filter[] = [

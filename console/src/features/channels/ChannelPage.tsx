@@ -1,7 +1,8 @@
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { EllipsisVertical, Pencil, Plug } from 'lucide-react'
 import { useState } from 'react'
-import { useChange, useRead } from '@/api/hooks'
+import { useChange } from '@/api/hooks'
+import { useProjects } from '@/api/projects'
 import type { ApiError } from '@/api/request'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
@@ -37,7 +38,7 @@ export default function ChannelPage() {
   const [connection, setConnection] = useState<Schema<'ChannelConnection'> | null>(null)
   const [error, setError] = useState<ApiError | null>(null)
   const channel = useVersioned(`${PATH}/{id}`, { params: { id } })
-  const projects = useRead('/api/v1/projects', { query: { limit: 200 } }, { enabled: can('projects:read') })
+  const { projects } = useProjects()
   const patch = useChange('patch', `${PATH}/{id}`, [PATH])
   const connect = useChange('post', `${PATH}/{id}/connect`, [])
   const disconnect = useChange('post', `${PATH}/{id}/disconnect`, [])
@@ -110,7 +111,7 @@ export default function ChannelPage() {
               <FormDialog
                 title={edited.value.name}
                 existing={edited.value}
-                fields={channelFields(t, edited.value.kind, projects.data?.data ?? [], false)}
+                fields={channelFields(t, edited.value.kind, projects, false)}
                 onClose={() => setEdited(null)}
                 onSubmit={(body) => patch.mutateAsync({ params, body: body as Schema<'ChannelUpdate'>, ifMatch: edited.version })}
               />

@@ -1,7 +1,8 @@
 import { useNavigate } from '@tanstack/react-router'
 import { Plus } from 'lucide-react'
 import { useState } from 'react'
-import { useChange, useRead } from '@/api/hooks'
+import { useChange } from '@/api/hooks'
+import { useProjects } from '@/api/projects'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
 import { FormDialog } from '@/form/FormDialog'
@@ -26,7 +27,7 @@ export default function ChannelsPage() {
   const navigate = useNavigate()
   const [search, setSearch] = useSearchState()
   const [made, setMade] = useState<Schema<'ChannelSecretView'> | null>(null)
-  const projects = useRead('/api/v1/projects', { query: { limit: 200 } }, { enabled: can('projects:read') && Boolean(search.new) })
+  const { projects } = useProjects()
   const create = useChange('post', '/api/v1/channels', ['/api/v1/channels'])
   const columns: Column<Channel>[] = [
     { id: 'name', header: t.name, cell: (row) => row.name, value: (row) => row.name },
@@ -63,7 +64,7 @@ export default function ChannelsPage() {
       {search.new && begin && (
         <FormDialog
           title={t.create}
-          fields={(values) => channelFields(t, values.kind as Channel['kind'] | undefined, projects.data?.data ?? [], true)}
+          fields={(values) => channelFields(t, values.kind as Channel['kind'] | undefined, projects, true)}
           onClose={() => setSearch({ new: undefined })}
           onSubmit={async (body) => setMade(await create.mutateAsync({ body: body as unknown as Schema<'ChannelCreate'> }))}
         />

@@ -1,14 +1,14 @@
 import { Link } from '@tanstack/react-router'
 import { Pencil, Plus, Trash2 } from 'lucide-react'
 import { useState } from 'react'
-import { useChange, useRead } from '@/api/hooks'
+import { useChange } from '@/api/hooks'
+import { useProjects } from '@/api/projects'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
 import type { Field } from '@/form/field'
 import { FormDialog } from '@/form/FormDialog'
 import { useLanguage } from '@/i18n/language'
 import { DataTable } from '@/list/DataTable'
-import { shortId } from '@/list/Names'
 import { Button, IconButton } from '@/ui/Button'
 import { ConfirmDialog } from '@/ui/Dialog'
 import { Card } from '@/ui/Page'
@@ -54,12 +54,11 @@ function ByProject({ setting }: { setting: Setting }) {
   const t = useMessages()
   const language = useLanguage()
   const can = useCan()
-  const projects = useRead('/api/v1/projects', { query: { limit: 200 } }, { enabled: can('projects:read') })
+  const { projects, nameOf } = useProjects()
   const patch = useChange('patch', '/api/v1/system_config/{key}', ['/api/v1/system_config'])
   const [edited, setEdited] = useState<{ id?: string; times?: Times } | null>(null)
   const [removed, setRemoved] = useState<string | null>(null)
   const times = (setting.config_value as { projects?: Record<string, Times> }).projects ?? {}
-  const nameOf = (id: string) => projects.data?.data.find((project) => project.id === id)?.name ?? shortId(id)
   const mayWrite = can('system_config:write')
   const change = (id: string, body: Record<string, unknown> | null) =>
     patch.mutateAsync({ params: { key: RETENTION_KEY }, query: { level: setting.level }, body: { config_value: { projects: { [id]: body } } } })
@@ -67,7 +66,7 @@ function ByProject({ setting }: { setting: Setting }) {
   const fields: Field[] = [
     ...(edited?.id
       ? []
-      : [{ name: 'project', label: t.project, kind: 'choice' as const, isRequired: true, options: (projects.data?.data ?? []).filter(({ id }) => !(id in times)).map(({ id, name }) => ({ value: id, label: name })) }]),
+      : [{ name: 'project', label: t.project, kind: 'choice' as const, isRequired: true, options: projects.filter(({ id }) => !(id in times)).map(({ id, name }) => ({ value: id, label: name })) }]),
     ...PROJECT_FIELDS.map((field) => ({ name: field, label: t.inDays(name(field)), kind: 'number' as const, min: 1, max: 3650, step: 1, help: t.sameAsTenant })),
   ]
   return (

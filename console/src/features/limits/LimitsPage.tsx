@@ -3,7 +3,7 @@ import { useChange, useRead } from '@/api/hooks'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
 import { FormDialog } from '@/form/FormDialog'
-import { useFormat } from '@/i18n/format'
+import { shortId, useFormat } from '@/i18n/format'
 import { useWords } from '@/i18n/words'
 import type { Column } from '@/list/DataTable'
 import { useDialog } from '@/list/dialog'
@@ -38,7 +38,7 @@ export default function LimitsPage() {
   const remove = useChange('delete', '/api/v1/limits/{id}', ['/api/v1/limits'])
   const canWrite = can('limits:write')
   const nameOf = (each: Limit) => {
-    const name = each.subject_name ?? `…${each.subject_id.slice(-8)}`
+    const name = each.subject_name ?? shortId(each.subject_id)
     return each.subject_type === 'end_user' ? t.endUsersOf(name) : name
   }
   const amount = (measure: Measure, value: number) => (measure.startsWith('budget') ? f.money(value) : f.number(value))

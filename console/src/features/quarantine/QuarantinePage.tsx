@@ -1,7 +1,6 @@
 import type { Schema } from '@/api/types'
-import { useFormat } from '@/i18n/format'
+import { shortId, useFormat } from '@/i18n/format'
 import type { Column } from '@/list/DataTable'
-import { shortId } from '@/list/Names'
 import { ResourceList } from '@/list/ResourceList'
 import { Empty } from '@/ui/Feedback'
 import { Page } from '@/ui/Page'

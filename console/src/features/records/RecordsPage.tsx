@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router'
 import { useSession } from '@/api/session'
 import type { Schema } from '@/api/types'
-import { useFormat } from '@/i18n/format'
+import { shortId, useFormat } from '@/i18n/format'
 import type { Column } from '@/list/DataTable'
 import type { Filter } from '@/list/FilterBar'
 import { useProject } from '@/list/ProjectFilter'
@@ -41,7 +41,7 @@ export default function RecordsPage() {
     { id: 'memory', header: t.peakMemory, isOptional: true, isNumeric: true, cell: (record) => f.bytes(record.performance_metrics.memory_usage.peak_bytes), value: (record) => record.performance_metrics.memory_usage.peak_bytes },
     { id: 'service', header: t.service, isOptional: true, cell: (record) => record.service ?? '', value: (record) => record.service },
     { id: 'source', header: t.source, isOptional: true, cell: (record) => t.sources[record.source as keyof typeof t.sources] ?? record.source, value: (record) => record.source },
-    { id: 'trace', header: t.trace, isOptional: true, cell: (record) => <Link to="/records" search={{ trace_id: record.trace_id } as never}><code>…{record.trace_id.slice(-8)}</code></Link>, value: (record) => record.trace_id },
+    { id: 'trace', header: t.trace, isOptional: true, cell: (record) => <Link to="/records" search={{ trace_id: record.trace_id } as never}><code>{shortId(record.trace_id)}</code></Link>, value: (record) => record.trace_id },
   ]
   const filters: Filter[] = [
     ...(project !== projectId || !projectId ? [{ name: 'project_id', label: t.project, options: projects.map(({ id, name }) => ({ value: id, label: name })) }] : []),

@@ -5,7 +5,7 @@ import { useRead } from '@/api/hooks'
 import { useCan } from '@/api/session'
 import { FieldInput } from '@/form/FieldInput'
 import formStyles from '@/form/form.module.css'
-import { useFormat } from '@/i18n/format'
+import { shortId, useFormat } from '@/i18n/format'
 import { Button } from '@/ui/Button'
 import { CodeBlock } from '@/ui/Code'
 import { Dialog } from '@/ui/Dialog'
@@ -67,7 +67,7 @@ export function RouteTest({ alias, onClose }: { alias: string; onClose: () => vo
                 [t.answeredBy, test.data && `${call.provider}/${call.model}`],
                 [t.latency, f.duration(call.latency_ms)],
                 [t.attempts, call.attempts.map((attempt) => `${attempt.target} ${attempt.error ?? attempt.status ?? ''}`).join(' → ')],
-                [t.theCall, <Link to={`/calls/${call.id}`}>…{call.id.slice(-8)}</Link>],
+                [t.theCall, <Link to={`/calls/${call.id}`}>{shortId(call.id)}</Link>],
               ]}
             />
           )}

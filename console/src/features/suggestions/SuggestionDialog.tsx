@@ -3,7 +3,7 @@ import { useRead } from '@/api/hooks'
 import { useProjects } from '@/api/projects'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
-import { useFormat } from '@/i18n/format'
+import { shortId, useFormat } from '@/i18n/format'
 import { Button } from '@/ui/Button'
 import { CodeBlock } from '@/ui/Code'
 import { Dialog } from '@/ui/Dialog'
@@ -79,7 +79,7 @@ function Details({ suggestion }: { suggestion: Suggestion }) {
       <Facts
         facts={[
           [t.finding, suggestion.finding && (t.findings[suggestion.finding as keyof typeof t.findings] ?? suggestion.finding)],
-          [t.record, suggestion.record_id && <Link to={`/records/${suggestion.record_id}`}>…{suggestion.record_id.slice(-8)}</Link>],
+          [t.record, suggestion.record_id && <Link to={`/records/${suggestion.record_id}`}>{shortId(suggestion.record_id)}</Link>],
           [t.analysis, suggestion.analysis_id && <Link to={`/analyses/${suggestion.analysis_id}`}>{t.openAnalysis}</Link>],
         ]}
       />

@@ -1,7 +1,7 @@
 import { Link, useParams } from '@tanstack/react-router'
 import { useRead } from '@/api/hooks'
 import type { Schema } from '@/api/types'
-import { useFormat } from '@/i18n/format'
+import { shortId, useFormat } from '@/i18n/format'
 import { JsonBlock } from '@/ui/Code'
 import { Loaded } from '@/ui/Feedback'
 import { Card, Facts, Grid, Page } from '@/ui/Page'
@@ -33,9 +33,9 @@ function Details({ call }: { call: Schema<'ToolCallView'> }) {
             [t.status, <StatusBadge status={call.status} />],
             [t.time, <DateTime at={call.created_at} />],
             [t.duration, f.duration(call.duration_ms)],
-            [t.session, call.session_id && <Link to={`/chat/${call.session_id}`}>…{call.session_id.slice(-8)}</Link>],
-            [t.call, call.llm_call_id && <Link to={`/calls/${call.llm_call_id}`}>…{call.llm_call_id.slice(-8)}</Link>],
-            [t.user, call.user_id && <Link to={`/users/${call.user_id}`}>…{call.user_id.slice(-8)}</Link>],
+            [t.session, call.session_id && <Link to={`/chat/${call.session_id}`}>{shortId(call.session_id)}</Link>],
+            [t.call, call.llm_call_id && <Link to={`/calls/${call.llm_call_id}`}>{shortId(call.llm_call_id)}</Link>],
+            [t.user, call.user_id && <Link to={`/users/${call.user_id}`}>{shortId(call.user_id)}</Link>],
             [t.callId, <code>{call.call_id}</code>],
             [t.trace, call.trace_id && <Link to="/records" search={{ trace_id: call.trace_id } as never}><code>{call.trace_id}</code></Link>],
             [t.error, call.error_message],

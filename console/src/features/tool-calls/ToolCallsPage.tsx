@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import type { Schema } from '@/api/types'
-import { useFormat } from '@/i18n/format'
+import { shortId, useFormat } from '@/i18n/format'
 import type { Column } from '@/list/DataTable'
 import type { Filter } from '@/list/FilterBar'
 import { ResourceList } from '@/list/ResourceList'
@@ -23,8 +23,8 @@ export default function ToolCallsPage() {
     { id: 'time', header: t.time, cell: (call) => <Time at={call.created_at} />, value: (call) => call.created_at },
     { id: 'duration', header: t.duration, isNumeric: true, cell: (call) => f.duration(call.duration_ms), value: (call) => call.duration_ms },
     { id: 'error', header: t.error, cell: (call) => call.error_message ?? '', value: (call) => call.error_message },
-    { id: 'session', header: t.session, cell: (call) => call.session_id && <Link to={`/chat/${call.session_id}`}>…{call.session_id.slice(-8)}</Link>, value: (call) => call.session_id },
-    { id: 'call', header: t.call, cell: (call) => call.llm_call_id && <Link to={`/calls/${call.llm_call_id}`}>…{call.llm_call_id.slice(-8)}</Link>, value: (call) => call.llm_call_id },
+    { id: 'session', header: t.session, cell: (call) => call.session_id && <Link to={`/chat/${call.session_id}`}>{shortId(call.session_id)}</Link>, value: (call) => call.session_id },
+    { id: 'call', header: t.call, cell: (call) => call.llm_call_id && <Link to={`/calls/${call.llm_call_id}`}>{shortId(call.llm_call_id)}</Link>, value: (call) => call.llm_call_id },
     { id: 'trace', header: t.trace, isOptional: true, cell: (call) => call.trace_id && <code>{call.trace_id}</code>, value: (call) => call.trace_id },
   ]
   const filters: Filter[] = [
