@@ -180,6 +180,9 @@ def test_a_channel_is_made_and_its_secret_shown_once(console: Console, deploymen
 def test_jobs_of_the_instance_are_listed(console: Console, deployment: Deployment):
     page = console.open("/jobs?instance=true")
     page.get_by_label("State").select_option("succeeded")
+    page.wait_for_url("**/jobs?*state=succeeded*")
+    expect(page.locator("td[data-label=State]").filter(has_not_text="succeeded")).to_have_count(0)
     page.get_by_role("table").get_by_role("link").first.click()
+    page.wait_for_url("**/jobs/*")
     expect(page.get_by_text("succeeded", exact=True)).to_be_visible()
     expect(page.get_by_text("Instance", exact=True)).to_be_visible()
