@@ -13,6 +13,7 @@ import { Tabs } from '@/ui/Tabs'
 import { useUiMessages } from '@/ui/messages'
 import type { Granularity } from './buckets'
 import { useMessages } from './messages'
+import { useQuantities } from './quantities'
 import styles from './usage.module.css'
 
 type Usage = Schema<'Usage'>
@@ -43,6 +44,7 @@ function Groups({ dimension, from, to, granularity, most }: BreakdownProps & { d
   const t = useMessages()
   const ui = useUiMessages()
   const f = useFormat()
+  const quantities = useQuantities()
   const { projectId } = useSession()
   const [search, setSearch] = useSearchState()
   const read = useRead('/api/v1/usage', { query: { from, to, granularity, group_by: dimension, project_id: projectId ?? undefined } })
@@ -66,6 +68,9 @@ function Groups({ dimension, from, to, granularity, most }: BreakdownProps & { d
           { id: 'cost', header: t.cost, isNumeric: true, cell: (row) => f.money(row.cost_usd), value: (row) => row.cost_usd },
           { id: 'share', header: t.share, isNumeric: true, cell: (row) => f.percent(total > 0 ? row.cost_usd / total : row.calls / byCalls) },
         ]
+        if (sorted.some((row) => row.quantities.length > 0)) {
+          columns.splice(-2, 0, { id: 'quantities', header: t.quantities, isNumeric: true, cell: quantities, value: quantities })
+        }
         return (
           <div className={styles.groups}>
             <DataTable label={t.dimensions[dimension]} columns={columns} rows={shown} rowKey={(row) => JSON.stringify([nameOf(dimension, row), row.api_key_id, row.user_id, row.project_id])} />

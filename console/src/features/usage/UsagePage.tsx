@@ -15,6 +15,7 @@ import { notify } from '@/ui/Toasts'
 import { Breakdown } from './Breakdown'
 import { granularityOf } from './buckets'
 import { useMessages } from './messages'
+import { useQuantities } from './quantities'
 import styles from './usage.module.css'
 
 const DEFAULT_RANGE = '30d'
@@ -35,6 +36,7 @@ export default function UsagePage() {
 function MonthlyStatement() {
   const t = useMessages()
   const f = useFormat()
+  const quantities = useQuantities()
   const [search, setSearch] = useSearchState()
   const [isBusy, setBusy] = useState(false)
   const month = search.month ?? new Date().toISOString().slice(0, 7)
@@ -72,6 +74,7 @@ function MonthlyStatement() {
               facts={[
                 [t.calls, f.number(total.calls)],
                 [t.tokens, f.number(total.total_tokens)],
+                [t.quantities, quantities(total)],
                 [t.cost, f.money(total.cost_usd)],
                 [t.unsettled, total.unsettled_usd > 0 && f.money(total.unsettled_usd)],
               ]}

@@ -94,7 +94,7 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the server.
+    /// Run the server: the API, and the console at /console/.
     Serve {
         /// Address to listen on [default: 127.0.0.1:8790].
         #[arg(long, env = "LOAM_LISTEN", value_name = "ADDRESS")]
