@@ -8,7 +8,6 @@ export const useFormMessages = defineMessages(
     goToLine: (line: number) => `Go to line ${line}`,
     keepSecret: (end: string) => `Set (…${end}); leave empty to keep it`,
     removeSecret: (end: string) => `Remove the one that ends in …${end}`,
-    nothingChanged: 'Nothing has changed.',
     changedMeanwhile: 'Somebody else has changed this meanwhile. Close the form, look at the new values and try again.',
   },
   {
@@ -18,7 +17,6 @@ export const useFormMessages = defineMessages(
     goToLine: (line) => `跳到第 ${line} 行`,
     keepSecret: (end) => `已设置（…${end}），留空则保持不变`,
     removeSecret: (end) => `移除以 …${end} 结尾的密钥`,
-    nothingChanged: '没有任何更改。',
     changedMeanwhile: '此项已被他人修改。请关闭表单，查看最新内容后重试。',
   },
 )

@@ -3,10 +3,12 @@ import { useRead } from '@/api/hooks'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
 import { shortId, useFormat } from '@/i18n/format'
+import { KeyName, ProjectName, UserName } from '@/list/Names'
 import { Badge } from '@/ui/Badge'
 import { Id, JsonBlock } from '@/ui/Code'
 import { Loaded } from '@/ui/Feedback'
 import { Card, Facts, Grid, Page } from '@/ui/Page'
+import { useUiMessages } from '@/ui/messages'
 import { DateTime } from '@/ui/Time'
 import { useMessages } from './messages'
 import { Price } from './Price'
@@ -36,6 +38,7 @@ function canReplay({ request_data }: Schema<'LlmCallView'>): boolean {
 
 function Details({ call }: { call: Schema<'LlmCallView'> }) {
   const t = useMessages()
+  const ui = useUiMessages()
   const f = useFormat()
   return (
     <>
@@ -48,6 +51,7 @@ function Details({ call }: { call: Schema<'LlmCallView'> }) {
             [t.endpoint, <code>{call.endpoint}</code>],
             [t.source, t.sources[call.source as keyof typeof t.sources] ?? call.source],
             [t.status, call.status_code],
+            [t.streamed, call.streamed ? ui.yes : ui.no],
             [t.promptTokens, f.number(call.prompt_tokens)],
             [t.completionTokens, f.number(call.completion_tokens)],
             [t.cachedTokens, call.cached_tokens ? f.number(call.cached_tokens) : null],
@@ -56,7 +60,9 @@ function Details({ call }: { call: Schema<'LlmCallView'> }) {
             [t.reserved, call.reserved_usd ? f.money(call.reserved_usd) : null],
             [t.cache, call.cache && <Badge tone={call.cache === 'hit' ? 'success' : 'neutral'}>{call.cache}</Badge>],
             [t.session, call.session_id && <Link to={`/chat/${call.session_id}`}>{shortId(call.session_id)}</Link>],
-            [t.user, call.user_id && <Link to={`/users/${call.user_id}`}>{shortId(call.user_id)}</Link>],
+            [t.user, call.user_id && <UserName id={call.user_id} />],
+            [t.project, call.project_id && <ProjectName id={call.project_id} />],
+            [t.apiKey, call.api_key_id && <KeyName id={call.api_key_id} />],
             [t.endUser, call.end_user],
             [t.tags, call.tags.length > 0 && call.tags.map((tag) => <Badge key={tag}>{tag}</Badge>)],
             [t.trace, call.trace_id && <Link to="/records" search={{ trace_id: call.trace_id } as never}><code>{call.trace_id}</code></Link>],

@@ -1,6 +1,7 @@
 import { Link, useParams } from '@tanstack/react-router'
 import { useRead } from '@/api/hooks'
 import type { Schema } from '@/api/types'
+import { UserName } from '@/list/Names'
 import { shortId, useFormat } from '@/i18n/format'
 import { JsonBlock } from '@/ui/Code'
 import { Loaded } from '@/ui/Feedback'
@@ -35,7 +36,7 @@ function Details({ call }: { call: Schema<'ToolCallView'> }) {
             [t.duration, f.duration(call.duration_ms)],
             [t.session, call.session_id && <Link to={`/chat/${call.session_id}`}>{shortId(call.session_id)}</Link>],
             [t.call, call.llm_call_id && <Link to={`/calls/${call.llm_call_id}`}>{shortId(call.llm_call_id)}</Link>],
-            [t.user, call.user_id && <Link to={`/users/${call.user_id}`}>{shortId(call.user_id)}</Link>],
+            [t.user, call.user_id && <UserName id={call.user_id} />],
             [t.callId, <code>{call.call_id}</code>],
             [t.trace, call.trace_id && <Link to="/records" search={{ trace_id: call.trace_id } as never}><code>{call.trace_id}</code></Link>],
             [t.error, call.error_message],
