@@ -7,10 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use loam_kernel::Result;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite, Transaction};
 use tokio::sync::Mutex;
+
+use crate::error::map_err;
 
 /// Statements that take at least this many milliseconds are logged, without their values.
 static SLOW_MILLIS: AtomicU64 = AtomicU64::new(250);
@@ -79,6 +83,24 @@ impl Conn {
     /// Whether the database caches a prepared statement for its next use.
     pub(crate) fn keeps_statements(&self) -> bool {
         !matches!(self, Self::Postgres(_, Naming::Unnamed))
+    }
+
+    /// Calls `each` with one row after the other as the database reads them.
+    pub(crate) async fn for_each_row(
+        &self,
+        stmt: Statement,
+        mut each: impl FnMut(QueryResult) -> Result<()>,
+    ) -> Result<()> {
+        let started = Instant::now();
+        on_either!(self, tx => {
+            let query = sqlx::query_with(AssertSqlSafe(stmt.sql.as_str()), values(&stmt)).persistent(self.keeps_statements());
+            let mut rows = tx.fetch(query);
+            while let Some(row) = rows.try_next().await.map_err(query_err).map_err(map_err)? {
+                each(QueryResult::from(row))?;
+            }
+        });
+        observe(&stmt.sql, started);
+        Ok(())
     }
 
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {

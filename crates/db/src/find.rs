@@ -5,8 +5,9 @@ use sea_orm::sea_query::{
     Condition, DeleteStatement, Expr, ExprTrait, LockType, SelectStatement, UpdateStatement,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, IdenStatic, PaginatorTrait,
-    PartialModelTrait, QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, FromQueryResult, IdenStatic,
+    PaginatorTrait, PartialModelTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
+    Value,
 };
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -41,6 +42,14 @@ impl<'tx, E: EntityTrait> Find<'tx, E> {
         self.select.all(self.conn).await.map_err(map_err)
     }
 
+    /// Calls `each` with one row after the other. Memory stays constant, and the database reads each row once.
+    pub async fn for_each(self, mut each: impl FnMut(E::Model) -> Result<()>) -> Result<()> {
+        let statement = self.select.build(self.conn.get_database_backend());
+        self.conn
+            .for_each_row(statement, |row| each(E::Model::from_query_result(&row, "").map_err(map_err)?))
+            .await
+    }
+
     /// The first row.
     pub async fn one(self) -> Result<Option<E::Model>> {
         self.select.one(self.conn).await.map_err(map_err)
@@ -61,7 +70,7 @@ impl<'tx, E: EntityTrait> Find<'tx, E> {
 
     /// The rows as another type, for queries that compute columns. A column that isn't selected is null, and fails unless
     /// its field is optional; for columns of the entity use [`partial`](Self::partial).
-    pub async fn into<M: sea_orm::FromQueryResult>(self) -> Result<Vec<M>> {
+    pub async fn into<M: FromQueryResult>(self) -> Result<Vec<M>> {
         self.select.into_model::<M>().all(self.conn).await.map_err(map_err)
     }
 
@@ -78,6 +87,26 @@ impl<'tx, E: EntityTrait> Find<'tx, E> {
 }
 
 impl<E: EntityTrait> Find<'_, E> {
+    /// Selects the values of a column of bytes over a group, as hexadecimal digits separated by spaces.
+    pub fn bytes_of_group(self, column: E::Column, alias: &str) -> Self {
+        let name = column.as_str();
+        let sql = match self.conn.get_database_backend() {
+            DbBackend::Sqlite => format!("GROUP_CONCAT(HEX(\"{name}\"), ' ')"),
+            _ => format!("STRING_AGG(ENCODE(\"{name}\", 'hex'), ' ')"),
+        };
+        Self { select: self.select.column_as(Expr::cust(sql), alias), ..self }
+    }
+
+    /// Selects the values of a column of JSON over a group, each on a line of its own.
+    pub fn json_of_group(self, column: E::Column, alias: &str) -> Self {
+        let name = column.as_str();
+        let sql = match self.conn.get_database_backend() {
+            DbBackend::Sqlite => format!("GROUP_CONCAT(\"{name}\", CHAR(10))"),
+            _ => format!("STRING_AGG(\"{name}\"::text, CHR(10))"),
+        };
+        Self { select: self.select.column_as(Expr::cust(sql), alias), ..self }
+    }
+
     /// Only rows whose column, a JSON object, has all of these fields with these values, which must be texts, numbers,
     /// booleans or null.
     pub fn containing(self, column: E::Column, fields: &Map<String, Json>) -> Self {

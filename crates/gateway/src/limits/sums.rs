@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, Utc};
 use loam_db::{Find, System, Tenant, Tx};
 use loam_kernel::{NodeId, Result, TenantId};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, DerivePartialModel, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, DerivePartialModel, FromQueryResult, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::entity::SubjectType;
@@ -57,24 +57,48 @@ impl Row {
     }
 
     fn add_to_all(&self, sums: &mut HashMap<Subject, WindowSums>, now: DateTime<Utc>) {
-        let today = Granularity::Day.bucket(now);
+        let used = Used {
+            granularity: self.granularity,
+            bucket: self.bucket,
+            calls: self.calls,
+            tokens: self.total_tokens,
+            nano_usd: self.cost_nano_usd + self.unsettled_nano_usd,
+        };
         for subject in self.subjects() {
-            self.add_to(sums.entry(subject).or_insert_with(|| WindowSums::at(now)), today);
+            used.add_to(sums.entry(subject).or_insert_with(|| WindowSums::at(now)), now);
         }
     }
+}
 
-    fn add_to(&self, windows: &mut WindowSums, today: DateTime<Utc>) {
-        let nano_usd = self.cost_nano_usd + self.unsettled_nano_usd;
+/// What was used in a bucket.
+#[derive(FromQueryResult)]
+struct Used {
+    granularity: Granularity,
+    bucket: DateTime<Utc>,
+    calls: i64,
+    tokens: i64,
+    nano_usd: i64,
+}
+
+#[derive(FromQueryResult)]
+struct SubjectRow {
+    subject_id: Uuid,
+    #[sea_orm(nested)]
+    used: Used,
+}
+
+impl Used {
+    fn add_to(&self, windows: &mut WindowSums, now: DateTime<Utc>) {
         match self.granularity {
             Granularity::Minute => {
                 windows.minute_requests += self.calls;
-                windows.minute_tokens += self.total_tokens;
+                windows.minute_tokens += self.tokens;
             }
             Granularity::Hour => {}
             Granularity::Day => {
-                windows.month_nano_usd += nano_usd;
-                if self.bucket == today {
-                    windows.day_nano_usd += nano_usd;
+                windows.month_nano_usd += self.nano_usd;
+                if self.bucket == Granularity::Day.bucket(now) {
+                    windows.day_nano_usd += self.nano_usd;
                 }
             }
         }
@@ -110,9 +134,47 @@ pub(super) async fn read_others(
     all(find.filter(Column::NodeId.ne(node)), now).await
 }
 
-/// Reads the usage of the tenant's subjects in the current windows, of all nodes.
-pub(super) async fn read_tenant(tx: &Tx<Tenant>, now: DateTime<Utc>) -> Result<HashMap<Subject, WindowSums>> {
-    all(current(tx.find::<Entity>(), None, now), now).await
+/// Reads the usage of subjects of the tenant in the current windows, of all nodes. Limits for end users have no usage of
+/// their own.
+pub(super) async fn read_subjects(
+    tx: &Tx<Tenant>,
+    tenant: TenantId,
+    subjects: &[(SubjectType, Uuid)],
+    now: DateTime<Utc>,
+) -> Result<HashMap<Subject, WindowSums>> {
+    let kinds = [
+        (SubjectType::Tenant, Column::TenantId),
+        (SubjectType::Project, Column::ProjectId),
+        (SubjectType::User, Column::UserId),
+        (SubjectType::ApiKey, Column::ApiKeyId),
+    ];
+    // PostgreSQL sums to `numeric`
+    let sum = |columns: &str| Expr::cust(format!("CAST(SUM({columns}) AS bigint)"));
+    let mut sums = HashMap::new();
+    for (kind, column) in kinds {
+        let ids: Vec<Uuid> = subjects.iter().filter(|(other, _)| *other == kind).map(|(_, id)| *id).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        let rows: Vec<SubjectRow> = current(tx.find::<Entity>(), None, now)
+            .filter(column.is_in(ids))
+            .select_only()
+            .column_as(column, "subject_id")
+            .column(Column::Granularity)
+            .column(Column::Bucket)
+            .column_as(sum("calls"), "calls")
+            .column_as(sum("total_tokens"), "tokens")
+            .column_as(sum("cost_nano_usd + unsettled_nano_usd"), "nano_usd")
+            .group_by(column)
+            .group_by(Column::Granularity)
+            .group_by(Column::Bucket)
+            .into()
+            .await?;
+        for SubjectRow { subject_id, used } in rows {
+            used.add_to(sums.entry((tenant, kind, subject_id)).or_insert_with(|| WindowSums::at(now)), now);
+        }
+    }
+    Ok(sums)
 }
 
 async fn all(find: Find<'_, Entity>, now: DateTime<Utc>) -> Result<HashMap<Subject, WindowSums>> {

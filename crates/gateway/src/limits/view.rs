@@ -102,7 +102,8 @@ impl Gateway {
         let now = self.0.clock.now();
         let tx = self.0.db.read(scope).await?;
         let names = Names::read(&tx, &wanted).await?;
-        let used = sums::read_tenant(&tx, now).await?;
+        let subjects: Vec<_> = rows.iter().map(|row| (row.subject_type, row.subject_id)).collect();
+        let used = sums::read_subjects(&tx, scope.tenant(), &subjects, now).await?;
         Ok(rows.into_iter().map(|row| LimitView::new(row, &names, &used, now)).collect())
     }
 

@@ -7,25 +7,24 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use loam_db::{Tenant, Tx};
 use loam_identity::names::{Names, Wanted};
-use loam_kernel::{ApiKeyId, Error, Kind, ProjectId, Result, Scope, UserId, null_or};
+use loam_kernel::{ApiKeyId, Error, Kind, ProjectId, Result, Scope, UserId, from_hex, null_or};
 use loam_platform::personal::end_user_key;
 use loam_platform::sketch::Sketch;
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, FromQueryResult, IdenStatic, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::entity::{Column, Entity, Granularity, LabelKind, Model};
+use super::entity::{Column, Entity, Granularity, LabelKind};
 use super::latency;
 use super::quantities::{Quantities, UsageQuantity};
 use crate::Gateway;
 use crate::llm_calls::Source;
 use crate::model_prices::Price;
 
-/// Rows read per batch.
-const BATCH: u64 = 2_000;
 /// The years that can be queried.
 pub(super) const YEARS: RangeInclusive<i32> = 2000..=2999;
 /// Maximum groups in a response.
@@ -101,6 +100,22 @@ impl GroupBy {
             *flag = true;
         }
         Ok(by)
+    }
+
+    /// The columns to group by.
+    fn columns(self) -> impl Iterator<Item = Column> {
+        [
+            (self.time, Column::Bucket),
+            (self.provider, Column::Provider),
+            (self.model, Column::Model),
+            (self.api_key, Column::ApiKeyId),
+            (self.user, Column::UserId),
+            (self.project, Column::ProjectId),
+            (self.source, Column::Source),
+            (self.end_user || self.tag, Column::Label),
+        ]
+        .into_iter()
+        .filter_map(|(is_chosen, column)| is_chosen.then_some(column))
     }
 }
 
@@ -208,12 +223,55 @@ struct Group {
     tag: Option<String>,
 }
 
+/// The sums of a group as the database computes them; dimensions that are not grouped by are null.
+#[derive(FromQueryResult)]
+struct Row {
+    bucket: Option<DateTime<Utc>>,
+    provider: Option<String>,
+    model: Option<String>,
+    api_key_id: Option<ApiKeyId>,
+    user_id: Option<UserId>,
+    project_id: Option<ProjectId>,
+    source: Option<String>,
+    label: Option<String>,
+    calls: i64,
+    refused: i64,
+    errors: i64,
+    estimated: i64,
+    orphaned: i64,
+    cache_hits: i64,
+    prompt_tokens: i64,
+    completion_tokens: i64,
+    total_tokens: i64,
+    cached_tokens: i64,
+    cost_nano_usd: i64,
+    unsettled_nano_usd: i64,
+    quantities: Option<String>,
+    latency: Option<String>,
+}
+
+/// The columns of [`Row`] that are sums.
+const SUMS: [Column; 12] = [
+    Column::Calls,
+    Column::Refused,
+    Column::Errors,
+    Column::Estimated,
+    Column::Orphaned,
+    Column::CacheHits,
+    Column::PromptTokens,
+    Column::CompletionTokens,
+    Column::TotalTokens,
+    Column::CachedTokens,
+    Column::CostNanoUsd,
+    Column::UnsettledNanoUsd,
+];
+
 impl Group {
-    fn of(row: &Model, by: GroupBy) -> Self {
+    fn of(row: &Row, by: GroupBy) -> Self {
         Self {
-            time: by.time.then_some(row.bucket),
-            provider: by.provider.then(|| row.provider.clone()),
-            model: by.model.then(|| row.model.clone()),
+            time: row.bucket,
+            provider: row.provider.clone(),
+            model: row.model.clone(),
             api_key: by.api_key.then_some(row.api_key_id),
             user: by.user.then_some(row.user_id),
             project: by.project.then_some(row.project_id),
@@ -236,7 +294,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn new(group: &Group) -> Self {
+    fn of(group: &Group, row: &Row) -> Result<Self> {
         let usage = Usage {
             time: group.time,
             provider: group.provider.clone(),
@@ -247,27 +305,47 @@ impl Sum {
             source: group.source,
             end_user: group.end_user.clone(),
             tag: group.tag.clone(),
+            calls: row.calls,
+            refused: row.refused,
+            errors: row.errors,
+            estimated: row.estimated,
+            orphaned: row.orphaned,
+            cache_hits: row.cache_hits,
+            prompt_tokens: row.prompt_tokens,
+            completion_tokens: row.completion_tokens,
+            total_tokens: row.total_tokens,
+            cached_tokens: row.cached_tokens,
             ..Usage::default()
         };
-        Self { usage, ..Self::default() }
+        let mut sum =
+            Self { usage, cost: row.cost_nano_usd, unsettled: row.unsettled_nano_usd, ..Self::default() };
+        for line in row.quantities.iter().flat_map(|lines| lines.lines()) {
+            let stored = serde_json::from_str(line).map_err(Error::internal)?;
+            sum.quantities.merge(&Quantities::read(Some(&stored))?, 1);
+        }
+        for digits in row.latency.iter().flat_map(|list| list.split(' ')) {
+            let stored = from_hex(digits).ok_or_else(|| Error::internal("latencies must be hexadecimal"))?;
+            sum.latency.merge(&latency::decode(&stored)?, 1);
+        }
+        Ok(sum)
     }
 
-    fn add(&mut self, row: &Model, quantities: &Quantities, latency: &Sketch) {
-        let usage = &mut self.usage;
-        usage.calls += row.calls;
-        usage.refused += row.refused.unwrap_or_default();
-        usage.errors += row.errors;
-        usage.estimated += row.estimated;
-        usage.orphaned += row.orphaned;
-        usage.cache_hits += row.cache_hits;
-        usage.prompt_tokens += row.prompt_tokens;
-        usage.completion_tokens += row.completion_tokens;
-        usage.total_tokens += row.total_tokens;
-        usage.cached_tokens += row.cached_tokens;
-        self.quantities.merge(quantities, 1);
-        self.cost += row.cost_nano_usd;
-        self.unsettled += row.unsettled_nano_usd;
-        self.latency.merge(latency, 1);
+    fn add(&mut self, other: &Self) {
+        let (usage, more) = (&mut self.usage, &other.usage);
+        usage.calls += more.calls;
+        usage.refused += more.refused;
+        usage.errors += more.errors;
+        usage.estimated += more.estimated;
+        usage.orphaned += more.orphaned;
+        usage.cache_hits += more.cache_hits;
+        usage.prompt_tokens += more.prompt_tokens;
+        usage.completion_tokens += more.completion_tokens;
+        usage.total_tokens += more.total_tokens;
+        usage.cached_tokens += more.cached_tokens;
+        self.quantities.merge(&other.quantities, 1);
+        self.cost += other.cost;
+        self.unsettled += other.unsettled;
+        self.latency.merge(&other.latency, 1);
     }
 
     fn done(mut self) -> Usage {
@@ -361,63 +439,68 @@ impl Gateway {
     ) -> Result<(Vec<Usage>, Usage)> {
         let labels = labels(query, by)?;
         let tx = self.0.db.read(scope).await?;
+        let mut find = tx
+            .find::<Entity>()
+            .select_only()
+            .filter(Column::Granularity.eq(granularity))
+            .filter(Column::Bucket.gte(from))
+            .filter(Column::Bucket.lt(to));
+        find = match &labels {
+            None => find.filter(Column::LabelKind.is_null()),
+            Some((kind, None)) => find.filter(Column::LabelKind.eq(*kind)),
+            Some((kind, Some(label))) => {
+                find.filter(Column::LabelKind.eq(*kind)).filter(Column::Label.eq(label.as_ref()))
+            }
+        };
+        find = match query.source {
+            None => find,
+            Some(Source::Gateway) => find.filter(Column::Source.is_null()),
+            Some(source) => find.filter(Column::Source.eq(source.name())),
+        };
+        for (column, value) in [(Column::Provider, &query.provider), (Column::Model, &query.model)] {
+            if let Some(value) = value {
+                find = find.filter(column.eq(value.as_str()));
+            }
+        }
+        let ids = [
+            (Column::ApiKeyId, query.api_key_id.map(|id| id.0)),
+            (Column::UserId, query.user_id.map(|id| id.0)),
+            (Column::ProjectId, query.project_id.map(|id| id.0)),
+        ];
+        for (column, id) in ids {
+            if let Some(id) = id {
+                find = find.filter(column.eq(id));
+            }
+        }
+        for column in by.columns() {
+            find = find.column(column).group_by(column);
+        }
+        for column in SUMS {
+            let name = column.as_str();
+            // null in rows of versions without the column; PostgreSQL sums to `numeric`
+            find = find.column_as(Expr::cust(format!("CAST(COALESCE(SUM({name}), 0) AS bigint)")), name);
+        }
+        let rows: Vec<Row> = find
+            .json_of_group(Column::Quantities, Column::Quantities.as_str())
+            .bytes_of_group(Column::Latency, Column::Latency.as_str())
+            // without dimensions there is one group, also of no rows
+            .having(Expr::cust("COUNT(*) > 0"))
+            .limit(MAX_GROUPS as u64 + 1)
+            .into()
+            .await?;
+        if rows.len() > MAX_GROUPS {
+            let message = format!(
+                "gives more than {MAX_GROUPS} groups: choose a shorter time range or fewer dimensions"
+            );
+            return Err(Error::new(Kind::Invalid, "too_many_groups", message).with_param("group_by"));
+        }
         let mut groups: BTreeMap<Group, Sum> = BTreeMap::new();
         let mut total = Sum::default();
-        let mut last = None;
-        loop {
-            let mut find = tx
-                .find::<Entity>()
-                .filter(Column::Granularity.eq(granularity))
-                .filter(Column::Bucket.gte(from))
-                .filter(Column::Bucket.lt(to));
-            find = match &labels {
-                None => find.filter(Column::LabelKind.is_null()),
-                Some((kind, None)) => find.filter(Column::LabelKind.eq(*kind)),
-                Some((kind, Some(label))) => {
-                    find.filter(Column::LabelKind.eq(*kind)).filter(Column::Label.eq(label.as_ref()))
-                }
-            };
-            find = match query.source {
-                None => find,
-                Some(Source::Gateway) => find.filter(Column::Source.is_null()),
-                Some(source) => find.filter(Column::Source.eq(source.name())),
-            };
-            for (column, value) in [(Column::Provider, &query.provider), (Column::Model, &query.model)] {
-                if let Some(value) = value {
-                    find = find.filter(column.eq(value.as_str()));
-                }
-            }
-            let ids = [
-                (Column::ApiKeyId, query.api_key_id.map(|id| id.0)),
-                (Column::UserId, query.user_id.map(|id| id.0)),
-                (Column::ProjectId, query.project_id.map(|id| id.0)),
-            ];
-            for (column, id) in ids {
-                if let Some(id) = id {
-                    find = find.filter(column.eq(id));
-                }
-            }
-            if let Some(last) = last {
-                find = find.filter(Column::Id.gt(last));
-            }
-            let rows = find.order_by_asc(Column::Id).limit(BATCH).all().await?;
-            for row in &rows {
-                let group = Group::of(row, by);
-                let latency = latency::decode(&row.latency)?;
-                let used = Quantities::read(row.quantities.as_ref())?;
-                groups.entry(group.clone()).or_insert_with(|| Sum::new(&group)).add(row, &used, &latency);
-                total.add(row, &used, &latency);
-            }
-            if groups.len() > MAX_GROUPS {
-                let message = format!(
-                    "gives more than {MAX_GROUPS} groups: choose a shorter time range or fewer dimensions"
-                );
-                return Err(Error::new(Kind::Invalid, "too_many_groups", message).with_param("group_by"));
-            }
-            match rows.last() {
-                Some(row) if rows.len() as u64 == BATCH => last = Some(row.id),
-                _ => break,
-            }
+        for row in &rows {
+            let group = Group::of(row, by);
+            let sum = Sum::of(&group, row)?;
+            total.add(&sum);
+            groups.insert(group, sum);
         }
         let mut groups: Vec<Usage> = groups.into_values().map(Sum::done).collect();
         add_names(&tx, &mut groups).await?;

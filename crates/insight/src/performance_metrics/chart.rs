@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loam_kernel::{Error, Kind, ProjectId, Result, Scope};
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -17,8 +17,6 @@ use crate::ingest::Ingest;
 use crate::stats::Granularity;
 use crate::stats::metrics::{Column, Entity, Model};
 
-/// Rows per query.
-const BATCH: u64 = 2_000;
 /// Maximum number of lines of a chart.
 const MAX_LINES: usize = 200;
 /// Maximum number of tags in `group_by`.
@@ -181,28 +179,17 @@ impl Ingest {
     ) -> Result<()> {
         let tx = self.0.db.read(scope).await?;
         let tags = query.tags.as_deref().map(read_tags).transpose()?;
-        let mut last = None;
-        loop {
-            let mut find = tx
-                .find::<Entity>()
-                .filter(Column::ProjectId.eq(project))
-                .filter(Column::MetricName.eq(query.metric_name.as_str()))
-                .filter(Column::Granularity.eq(range.granularity))
-                .filter(Column::Bucket.gte(range.from - range.granularity.length()))
-                .filter(Column::Bucket.lt(range.to));
-            if let Some(tags) = &tags {
-                find = find.containing(Column::Tags, tags);
-            }
-            if let Some(last) = last {
-                find = find.filter(Column::Id.gt(last));
-            }
-            let rows = find.order_by_asc(Column::Id).limit(BATCH).all().await?;
-            rows.iter().try_for_each(&mut each)?;
-            match rows.last() {
-                Some(row) if rows.len() as u64 == BATCH => last = Some(row.id),
-                _ => return Ok(()),
-            }
+        let mut find = tx
+            .find::<Entity>()
+            .filter(Column::ProjectId.eq(project))
+            .filter(Column::MetricName.eq(query.metric_name.as_str()))
+            .filter(Column::Granularity.eq(range.granularity))
+            .filter(Column::Bucket.gte(range.from - range.granularity.length()))
+            .filter(Column::Bucket.lt(range.to));
+        if let Some(tags) = &tags {
+            find = find.containing(Column::Tags, tags);
         }
+        find.for_each(|row| each(&row)).await
     }
 }
 
