@@ -171,3 +171,22 @@ def test_tenants_see_nothing_of_each_other(console: Console, deployment: Deploym
     switcher.select_option("default")
     expect(page.get_by_role("row").filter(has_text=own)).to_be_visible()
     expect(page.get_by_role("row").filter(has_text=other)).to_have_count(0)
+
+
+def test_a_form_does_not_undo_what_somebody_else_changed(console: Console, deployment: Deployment, name):
+    project = deployment.api.create("projects", {"name": name("project")})
+    page = console.open("/projects")
+    act(page, project["name"], "Edit")
+    form = page.get_by_role("dialog")
+    deployment.api.call("PATCH", f"/api/v1/projects/{project['id']}", 200, json={"description": "theirs"})
+    form.get_by_label("Description").fill("mine")
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert")).to_contain_text("Somebody else has changed this meanwhile")
+    assert deployment.api.get(f"/api/v1/projects/{project['id']}")["description"] == "theirs"
+    form.get_by_role("button", name="Cancel").click()
+    act(page, project["name"], "Edit")
+    expect(form.get_by_label("Description")).to_have_value("theirs")
+    form.get_by_label("Description").fill("mine")
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_be_hidden()
+    assert deployment.api.get(f"/api/v1/projects/{project['id']}")["description"] == "mine"

@@ -31,6 +31,20 @@ def test_a_person_logs_in_and_out(console: Console):
     expect(page.get_by_role("heading", name="Log in to Loam")).to_be_visible()
 
 
+def test_other_tabs_follow_a_log_out_and_a_log_in(console: Console):
+    page = console.open("/calls")
+    other = page.context.new_page()
+    other.goto(f"{console.url}/console/projects")
+    expect(other.get_by_role("heading", name="Projects", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Account: operator").click()
+    page.get_by_role("menuitem", name="Log out").click()
+    expect(other.get_by_role("heading", name="Log in to Loam")).to_be_visible()
+    other.get_by_label("User name or e-mail").fill("operator")
+    other.get_by_label("Password").fill(BOOTSTRAP_PASSWORD)
+    other.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Model calls")).to_be_visible()
+
+
 def test_a_password_that_was_set_by_somebody_else_is_changed_first(console: Console, deployment: Deployment, name):
     username = name("person")
     body = {"username": username, "email": f"{username}@example.com", "password": "set-by-the-operator-1", "roles": ["viewer"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -58,6 +59,8 @@ def test_a_change_needs_the_current_tag_when_one_is_sent(tenant):
     url = f"/api/v1/projects/{made.json()['id']}"
     first = made.headers["etag"]
     assert tenant.call("GET", url, 200).headers["etag"] == first
+    updated_at = datetime.fromisoformat(made.json()["updated_at"])
+    assert first == f'"{(updated_at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1):x}"'
     changed = tenant.call("PATCH", url, 200, json={"description": "one"}, headers={"if-match": first})
     assert changed.headers["etag"] != first
     assert changed.json()["description"] == "one"

@@ -47,10 +47,14 @@ export function useChange<M extends Exclude<Method, 'get'>, P extends PathOf<M>>
   invalidates: string[],
 ): UseMutationResult<ResultOf<P, M>, ApiError, Sent<P, M>> {
   const client = useQueryClient()
+  const isConcerned = (queryKey: QueryKey) => invalidates.some((prefix) => String(queryKey[0]).startsWith(prefix))
   return useMutation({
     mutationFn: (sent: Sent<P, M>) => request(method, path, sent as RequestParts<P, M>),
+    onError: (error) => {
+      // Somebody else changed it: what is on the page is old.
+      if (error.status === 412) void client.invalidateQueries({ predicate: ({ queryKey }) => isConcerned(queryKey) })
+    },
     onSuccess: async (_, sent) => {
-      const isConcerned = (queryKey: QueryKey) => invalidates.some((prefix) => String(queryKey[0]).startsWith(prefix))
       // What was deleted isn't read again while it is still on the page.
       const isGone = (queryKey: QueryKey) => method === 'delete' && sent.params?.id !== undefined && (queryKey[1] as PathParameters | undefined)?.id === sent.params.id
       await Promise.all([

@@ -22,6 +22,9 @@ type Login = {
   | { state: 'loggedIn'; context: SessionContext }
 )
 
+/** Tells the browser's other tabs that the session, which they share, is another or has ended. */
+const otherTabs = new BroadcastChannel('loam.session')
+
 /** The browser refused the cookie of a session that has begun: over plain HTTP it keeps it only on the server's machine. */
 export class NoCookie extends Error {}
 
@@ -55,6 +58,11 @@ export function useLogin(client: QueryClient): Login {
       setCredentials({ csrfToken: null })
       setSession(null)
     })
+    // What a tab shows and stores belongs to the session before.
+    otherTabs.onmessage = () => {
+      forget()
+      location.reload()
+    }
     void refresh()
   }, [refresh, client])
 
@@ -68,6 +76,7 @@ export function useLogin(client: QueryClient): Login {
       setProject(null)
       client.clear()
       if (!(await refresh())) throw new NoCookie()
+      otherTabs.postMessage(null)
     },
     [client, refresh],
   )
@@ -107,6 +116,7 @@ export function useLogin(client: QueryClient): Login {
               setOtherTenant(null)
               setProject(null)
               setSession(null)
+              otherTabs.postMessage(null)
             },
           }
         : null,

@@ -17,8 +17,8 @@ interface FormDialogProps {
   existing?: object
   action?: string
   onClose: () => void
-  /** Sends the body: only what has changed, of what exists. */
-  onSubmit: (body: Record<string, unknown>) => Promise<unknown>
+  /** Sends the body: only what has changed, of what exists; and the version of what exists, for `If-Match`. */
+  onSubmit: (body: Record<string, unknown>, version?: string) => Promise<unknown>
   /** Stands below the fields. */
   children?: ReactNode
   size?: 'normal' | 'wide'

@@ -1,5 +1,6 @@
 import { type FormEvent, useEffect, useId, useState } from 'react'
 import { ApiError } from '@/api/request'
+import { versionOf } from '@/api/version'
 import { bodyOf, type Field, initialValues, type Values } from './field'
 import { useFormMessages } from './messages'
 
@@ -8,8 +9,8 @@ interface FormOptions {
   fields: Field[] | ((values: Values) => Field[])
   /** What is changed; without it the form is for something new. */
   existing?: object
-  /** Sends the body: only what has changed, of what exists. */
-  onSubmit: (body: Record<string, unknown>) => Promise<unknown>
+  /** Sends the body: only what has changed, of what exists; and the version of what exists, for `If-Match`. */
+  onSubmit: (body: Record<string, unknown>, version?: string) => Promise<unknown>
   /** Called when it was sent, or nothing had changed. */
   onDone?: () => void
 }
@@ -57,7 +58,7 @@ export function useForm({ fields: given, existing: newest, onSubmit, onDone }: F
     if (existing && Object.keys(body).length === 0) return onDone?.()
     setBusy(true)
     try {
-      await onSubmit(body)
+      await onSubmit(body, isRow(existing) ? versionOf(existing) : undefined)
       onDone?.()
     } catch (cause) {
       const api = cause instanceof ApiError ? cause : new ApiError(0, 'failed', String(cause), null, null)
@@ -78,6 +79,10 @@ export function useForm({ fields: given, existing: newest, onSubmit, onDone }: F
     isBusy,
     submit,
   }
+}
+
+function isRow(existing: object | undefined): existing is { updated_at: string } {
+  return existing !== undefined && 'updated_at' in existing && typeof existing.updated_at === 'string'
 }
 
 function errorAt(error: ApiError, field: Field): string | undefined {

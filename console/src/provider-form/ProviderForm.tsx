@@ -80,9 +80,9 @@ function Configuration({ kind, schema, about, existing, onDone, onCancel }: Conf
   const form = useForm({
     fields: [...first, ...more],
     existing,
-    onSubmit: async (body) => {
+    onSubmit: async (body, ifMatch) => {
       const saved = existing
-        ? await update.mutateAsync({ params: { id: existing.id }, body: body as Schema<'AiProviderUpdate'> })
+        ? await update.mutateAsync({ params: { id: existing.id }, body: body as Schema<'AiProviderUpdate'>, ifMatch })
         : await create.mutateAsync({ body: { ...body, kind } as Schema<'AiProviderCreate'> })
       onDone(saved)
     },

@@ -26,10 +26,10 @@ export function RuleForm({ rule, onClose, onSecret }: RuleFormProps) {
   const fields = useFields(rule)
   const create = useChange('post', '/api/v1/alert_rules', ['/api/v1/alert_rules'])
   const update = useChange('patch', '/api/v1/alert_rules/{id}', ['/api/v1/alert_'])
-  async function submit(form: Record<string, unknown>) {
+  async function submit(form: Record<string, unknown>, ifMatch?: string) {
     const body = bodyOfRule(form, rule)
     const saved = rule
-      ? await update.mutateAsync({ params: { id: rule.id }, body: body as BodyOf<'/api/v1/alert_rules/{id}', 'patch'> })
+      ? await update.mutateAsync({ params: { id: rule.id }, body: body as BodyOf<'/api/v1/alert_rules/{id}', 'patch'>, ifMatch })
       : await create.mutateAsync({ body: body as unknown as BodyOf<'/api/v1/alert_rules', 'post'> })
     if (saved.signing_secret) onSecret(saved.signing_secret)
   }

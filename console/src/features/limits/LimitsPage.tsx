@@ -94,7 +94,7 @@ export default function LimitsPage() {
       />
       {dialog.name === 'new' && canWrite && <FormDialog title={t.newTitle} fields={fields.ofNew} onClose={close} onSubmit={(body) => create.mutateAsync({ body: body as Schema<'LimitCreate'> })} />}
       {dialog.name === 'edit' && canWrite && limit && (
-        <FormDialog title={t.editTitle(nameOf(limit))} fields={fields.amounts} existing={limit} onClose={close} onSubmit={(body) => update.mutateAsync({ params: { id: limit.id }, body })} />
+        <FormDialog title={t.editTitle(nameOf(limit))} fields={fields.amounts} existing={limit} onClose={close} onSubmit={(body, ifMatch) => update.mutateAsync({ params: { id: limit.id }, body, ifMatch })} />
       )}
       {limit && (
         <ConfirmDialog

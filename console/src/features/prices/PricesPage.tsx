@@ -97,7 +97,7 @@ export default function PricesPage() {
       />
       {dialog.name === 'new' && canWrite && <FormDialog title={t.newTitle} fields={[...subject, ...amounts]} onClose={close} onSubmit={(body) => create.mutateAsync({ body: body as Schema<'ModelPriceCreate'> })} />}
       {dialog.name === 'edit' && canWrite && price && (
-        <FormDialog title={t.editTitle(name(price))} fields={amounts} existing={price} onClose={close} onSubmit={(body) => update.mutateAsync({ params: { id: price.id }, body })} />
+        <FormDialog title={t.editTitle(name(price))} fields={amounts} existing={price} onClose={close} onSubmit={(body, ifMatch) => update.mutateAsync({ params: { id: price.id }, body, ifMatch })} />
       )}
       {price && (
         <ConfirmDialog

@@ -114,7 +114,7 @@ export default function ProjectsPage() {
             <Details project={project} owner={users.nameOf(project.owner_id)} />
           </Dialog>
           {dialog.name === 'edit' && canWrite && (
-            <FormDialog title={t.showTitle(project.name)} size="wide" fields={fields.ofExisting} existing={project} onClose={close} onSubmit={(body) => update.mutateAsync({ params: { id: project.id }, body })} />
+            <FormDialog title={t.showTitle(project.name)} size="wide" fields={fields.ofExisting} existing={project} onClose={close} onSubmit={(body, ifMatch) => update.mutateAsync({ params: { id: project.id }, body, ifMatch })} />
           )}
           {dialog.name === 'rotate' && canWrite && (
             <FormDialog

@@ -46,7 +46,7 @@ export default function RolesPage() {
       </Loaded>
       {dialog.name === 'new' && canWrite && <NewRole onClose={close} />}
       {dialog.name === 'edit' && role && !role.built_in && canWrite && (
-        <FormDialog title={t.editTitle(role.name)} fields={[{ name: 'description', label: w.description }]} existing={role} onClose={close} onSubmit={(body) => update.mutateAsync({ params: { id: role.id }, body: { description: String(body.description ?? '') } })} />
+        <FormDialog title={t.editTitle(role.name)} fields={[{ name: 'description', label: w.description }]} existing={role} onClose={close} onSubmit={(body, ifMatch) => update.mutateAsync({ params: { id: role.id }, body: { description: String(body.description ?? '') }, ifMatch })} />
       )}
       {role && (
         <ConfirmDialog

@@ -39,7 +39,7 @@ export function RouteForm({ existing, onClose }: { existing?: Route; onClose: ()
   const form = useForm({
     fields: [...(existing ? [] : [alias]), targets, ...groups.flatMap(([, fields]) => fields)],
     existing,
-    onSubmit: (body) => (existing ? update.mutateAsync({ params: { id: existing.id }, body }) : create.mutateAsync({ body: body as Schema<'ModelRouteCreate'> })),
+    onSubmit: (body, ifMatch) => (existing ? update.mutateAsync({ params: { id: existing.id }, body, ifMatch }) : create.mutateAsync({ body: body as Schema<'ModelRouteCreate'> })),
     onDone: onClose,
   })
   function changeRows(changed: TargetRow[]) {

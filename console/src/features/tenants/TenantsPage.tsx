@@ -84,7 +84,7 @@ export default function TenantsPage() {
         )}
       />
       {dialog.name === 'new' && canWrite && <FormDialog title={t.newTitle} fields={ofNew} onClose={close} onSubmit={async (body) => setCreated(await create.mutateAsync({ body: body as Schema<'TenantCreate'> }))} />}
-      {dialog.name === 'edit' && canWrite && tenant && <FormDialog title={t.editTitle(tenant.name)} fields={ofExisting} existing={tenant} onClose={close} onSubmit={(body) => update.mutateAsync({ params: { id: tenant.id }, body })} />}
+      {dialog.name === 'edit' && canWrite && tenant && <FormDialog title={t.editTitle(tenant.name)} fields={ofExisting} existing={tenant} onClose={close} onSubmit={(body, ifMatch) => update.mutateAsync({ params: { id: tenant.id }, body, ifMatch })} />}
       {created && (
         <SecretDialog title={t.created(created.name)} secret={created.api_key.key} onClose={() => setCreated(null)}>
           <p>{t.createdHint}</p>

@@ -94,7 +94,7 @@ export default function TokenIssuersPage() {
           fields={fields.ofExisting}
           existing={{ ...issuer, method: issuer.jwks_url ? 'jwks' : 'secret' }}
           onClose={close}
-          onSubmit={(body) => update.mutateAsync({ params: { id: issuer.id }, body: withoutMethod(body) })}
+          onSubmit={(body, ifMatch) => update.mutateAsync({ params: { id: issuer.id }, body: withoutMethod(body), ifMatch })}
         />
       )}
       {issuer && (

@@ -31,7 +31,8 @@ export function Preferences({ userId }: { userId: string }) {
   const canWrite = can('user_preferences:write')
   const value: Field = { name: 'value', label: t.value, kind: 'json', isRequired: true }
   const chosen = preferences.data?.data.find((each) => each.key === dialog.id)
-  const set = (key: string, body: Record<string, unknown>) => put.mutateAsync({ params: { user_id: userId, key }, body: { value: body.value ?? null } as Schema<'UserPreferencePut'> })
+  const set = (key: string, body: Record<string, unknown>, ifMatch?: string) =>
+    put.mutateAsync({ params: { user_id: userId, key }, body: { value: body.value ?? null } as Schema<'UserPreferencePut'>, ifMatch })
   return (
     <Loaded query={preferences}>
       {({ data }) => (
@@ -67,7 +68,7 @@ export function Preferences({ userId }: { userId: string }) {
             </p>
           )}
           {dialog.name === 'preference' && chosen && canWrite && (
-            <FormDialog title={t.editPreference(chosen.key)} fields={[value]} existing={{ value: chosen.value }} onClose={close} onSubmit={(body) => set(chosen.key, body)} />
+            <FormDialog title={t.editPreference(chosen.key)} fields={[value]} existing={{ value: chosen.value, updated_at: chosen.updated_at }} onClose={close} onSubmit={(body, ifMatch) => set(chosen.key, body, ifMatch)} />
           )}
           {dialog.name === 'new-preference' && canWrite && (
             <FormDialog title={t.setPreference} fields={[{ name: 'key', label: t.key, help: t.preferenceKeyHelp, isRequired: true, placeholder: 'ai_settings' }, value]} onClose={close} onSubmit={(body) => set(String(body.key), body)} />

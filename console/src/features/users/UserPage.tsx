@@ -111,7 +111,7 @@ function Actions({ user }: { user: User }) {
           { label: t.erase, isDangerous: true, onSelect: () => open('erase') },
         ]}
       />
-      {dialog.name === 'edit' && <FormDialog title={t.editTitle(user.username)} fields={fields.ofExisting} existing={user} onClose={close} onSubmit={(body) => update.mutateAsync({ params, body })} />}
+      {dialog.name === 'edit' && <FormDialog title={t.editTitle(user.username)} fields={fields.ofExisting} existing={user} onClose={close} onSubmit={(body, ifMatch) => update.mutateAsync({ params, body, ifMatch })} />}
       <ConfirmDialog
         title={t.resetTitle(user.username)}
         description={t.resetHint}
