@@ -101,6 +101,14 @@ bench: dist ## measure the gateway beside nginx, LiteLLM and Portkey, conversati
 	@python3 bench/insight.py $(if $(filter --quick,$(ARGS)),--quick)
 	@exec $(TESTS_PYTHON) bench/console.py $(if $(filter --quick,$(ARGS)),--quick)
 
+.PHONY: screenshots
+screenshots: check-rust ## take pictures of every page of the console, to target/screenshots/index.html
+	@$(SETUP) apt chromium-headless-shell
+	@$(SETUP) venv tests
+	@$(SETUP) console
+	@cargo build --locked --bin loam
+	@LOAM_BIN="$$CARGO_TARGET_DIR/debug/loam" $(TESTS_PYTHON) scripts/screenshots.py target/screenshots
+
 .PHONY: docs
 docs: check-rust ## generate the OpenAPI document, the data dictionary and the entity diagram below docs/
 	@cargo build --quiet --locked --bin loam
