@@ -3,6 +3,7 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { ArrowLeft } from 'lucide-react'
 import { useEffect, useMemo, useState } from 'react'
 import { useRead } from '@/api/hooks'
+import { modelForChat } from '@/api/models'
 import { type ApiError, request } from '@/api/request'
 import { useCan, useSession } from '@/api/session'
 import type { Schema } from '@/api/types'
@@ -48,7 +49,7 @@ export default function NewChatPage() {
   const known = [...models.routes, ...models.byProvider.flatMap(([, names]) => names)]
   // What was chosen in another tenant may not be there; a replayed call names its own.
   const isThere = chosen !== null && (chosen === '' || replay !== null || known.includes(chosen))
-  const model = isThere ? chosen : (known[0] ?? '')
+  const model = isThere ? chosen : (models.routes[0] ?? modelForChat(known) ?? '')
   const mayWrite = can('chat_sessions:write') && can('turns:write')
 
   async function begin(content: Schema<'MessageContent'>) {

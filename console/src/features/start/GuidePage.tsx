@@ -1,10 +1,11 @@
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useChange, useRead } from '@/api/hooks'
+import { modelForChat } from '@/api/models'
 import type { Schema } from '@/api/types'
-import { useSession } from '@/api/session'
+import { useCan, useSession } from '@/api/session'
 import { useSearchState } from '@/list/search'
-import { ProviderForm } from '@/provider-form'
+import { ProviderForm, ProviderTest } from '@/provider-form'
 import { Button } from '@/ui/Button'
 import { CodeBlock } from '@/ui/Code'
 import { ErrorMessage, Loaded } from '@/ui/Feedback'
@@ -26,19 +27,19 @@ export default function GuidePage() {
   const [key, setKey] = useState<Schema<'ApiKeyCreated'> | null>(null)
   const active = providers.data?.data.filter((provider) => provider.is_active) ?? []
   const names = models.data?.data.map((model) => model.id) ?? []
-  const model = search.model && names.includes(search.model) ? search.model : (names[0] ?? '')
+  const model = search.model && names.includes(search.model) ? search.model : (modelForChat(names) ?? '')
   const calls = useRead('/api/v1/llm_calls', { query: { api_key_id: key?.id, limit: 1 } }, { enabled: key !== null, refresh: (data) => (data?.data.length ? false : REFRESH_MS) })
   const call = key ? calls.data?.data[0] : undefined
   return (
     <Page title={t.title} description={t.description}>
       <ol className={styles.steps}>
         <Step number={1} title={t.provider} isDone={active.length > 0}>
-          <Loaded query={providers}>{() => <Provider names={active.map((provider) => provider.display_name)} onAdded={() => void models.refetch()} />}</Loaded>
+          <Loaded query={providers}>{() => <Provider names={active.map((provider) => provider.name)} onAdded={() => void models.refetch()} />}</Loaded>
         </Step>
         <Step number={2} title={t.model} isDone={model !== ''}>
           {names.length === 0 ? (
             <p>
-              {t.noModels} <Link to="/providers">{t.providers}</Link>
+              {active.length === 0 ? t.needProvider : t.noModels} {active.length > 0 && <Link to="/providers">{t.providers}</Link>}
             </p>
           ) : (
             <select className={styles.select} aria-label={t.model} value={model} onChange={(event) => setSearch({ model: event.target.value })}>
@@ -60,13 +61,17 @@ export default function GuidePage() {
             {key && !call && t.waiting}
             {call && (
               <>
-                {t.firstCall(`${call.provider}/${call.model}`)} <Link to={`/calls/${call.id}`}>{t.look}</Link>
+                {call.error_message ? t.failedCall(call.error_message) : t.firstCall(`${call.provider}/${call.model}`)} <Link to={`/calls/${call.id}`}>{t.look}</Link>
               </>
             )}
           </p>
-          <p>
-            <Link to="/chat">{t.orChat}</Link>
-          </p>
+          {call ? (
+            <Next isPriced={call.cost_usd !== null} provider={call.provider} model={call.model} />
+          ) : (
+            <p>
+              <Link to="/chat">{t.orChat}</Link>
+            </p>
+          )}
         </Step>
       </ol>
     </Page>
@@ -76,13 +81,15 @@ export default function GuidePage() {
 function Provider({ names, onAdded }: { names: string[]; onAdded: () => void }) {
   const t = useMessages()
   const [isOpen, setOpen] = useState(names.length === 0)
+  const [added, setAdded] = useState<string | null>(null)
   if (isOpen) {
     return (
       <>
         <p>{t.providerHint}</p>
         <ProviderForm
-          onDone={() => {
+          onDone={(provider) => {
             setOpen(false)
+            setAdded(provider.id)
             onAdded()
           }}
         />
@@ -92,10 +99,54 @@ function Provider({ names, onAdded }: { names: string[]; onAdded: () => void }) 
   return (
     <>
       <p>{t.providerDone(names.join(', '))}</p>
-      <div>
+      {added && <ProviderTest id={added} />}
+      <div className={styles.row}>
         <Button onClick={() => setOpen(true)}>{t.addAnother}</Button>
+        {added && <Link to="/providers">{t.correct}</Link>}
       </div>
     </>
+  )
+}
+
+/** What makes sense once a call has arrived. */
+function Next({ isPriced, provider, model }: { isPriced: boolean; provider: string; model: string }) {
+  const t = useMessages()
+  const can = useCan()
+  return (
+    <nav aria-label={t.next}>
+      <p>{t.next}</p>
+      <ul className={styles.next}>
+        {!isPriced && can('model_prices:write') && (
+          <li>
+            <Link to="/prices" search={{ dialog: 'new', provider, model } as never}>
+              {t.nextPrice}
+            </Link>
+          </li>
+        )}
+        {can('limits:write') && (
+          <li>
+            <Link to="/limits" search={{ dialog: 'new' } as never}>
+              {t.nextBudget}
+            </Link>
+          </li>
+        )}
+        <li>
+          <Link to="/chat">{t.nextChat}</Link>
+        </li>
+        {can('users:write') && (
+          <li>
+            <Link to="/users" search={{ dialog: 'new' } as never}>
+              {t.nextUser}
+            </Link>
+          </li>
+        )}
+        {can('projects:read') && (
+          <li>
+            <Link to="/connect">{t.nextConnect}</Link>
+          </li>
+        )}
+      </ul>
+    </nav>
   )
 }
 
