@@ -33,7 +33,9 @@ export function LogIn({ error: first, onLogIn }: LogInProps) {
     try {
       await onLogIn({ ...name, password: values.password, tenant: hasTenant && values.tenant ? values.tenant : undefined })
     } catch (cause) {
-      setError(cause instanceof NoCookie ? new ApiError(0, 'no_cookie', t.noCookie, null, null) : (cause as ApiError))
+      const api = cause instanceof NoCookie ? new ApiError(0, 'no_cookie', t.noCookie, null, null) : (cause as ApiError)
+      // The most frequent error of all, in the reader's language; who mistypes needs no ID of the request.
+      setError(api.code === 'wrong_credentials' && !hasTenant ? new ApiError(api.status, api.code, t.wrongCredentials, null, null) : api)
     } finally {
       setBusy(false)
     }
