@@ -113,6 +113,7 @@ function CompareDialog({ conversation, session, onClose, onOpened }: CompareDial
   return (
     <FormDialog
       title={t.compare}
+      action={t.compareAction}
       fields={[{ name: 'model', label: t.secondModel, kind: 'choice', isRequired: true, options: models.map((value) => ({ value, label: value })), initial: models.find((model) => model !== session.model) }]}
       onClose={onClose}
       onSubmit={(body) => open(body as { model?: string })}

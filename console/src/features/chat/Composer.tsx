@@ -47,6 +47,8 @@ export const Composer = memo(function Composer({ draftKey, isBusy = false, isDis
     if (typeof refused !== 'string') setAttachments(refused.filter((part) => part.type !== 'text').map((part) => ({ name: part.type === 'file' ? (part.file.filename ?? part.type) : part.type, size: 0, part })))
   }, [refused])
 
+  // A phone's keyboard has no Shift+Enter, and its screen no room to tell of it.
+  const isTouch = matchMedia('(pointer: coarse)').matches
   const content = contentOf(text.trim(), attachments)
   const isLarge = (text.length > 100_000 || attachments.length > 0) && isTooLarge(content)
   const canSend = !isBusy && !isDisabled && !isLarge && (text.trim() !== '' || attachments.length > 0)
@@ -107,7 +109,7 @@ export const Composer = memo(function Composer({ draftKey, isBusy = false, isDis
       <div className={styles.composerRow}>
         <IconButton label={t.attach} icon={<Paperclip size={17} />} disabled={isDisabled} onClick={() => picker.current?.click()} />
         <input ref={picker} type="file" multiple hidden onChange={(event) => (void add(event.target.files ?? []), (event.target.value = ''))} />
-        <textarea ref={area} rows={1} className={styles.area} aria-label={t.ask} placeholder={t.askPlaceholder} value={text} disabled={isDisabled} onChange={(event) => setText(event.target.value)} onKeyDown={onKey} onPaste={onPaste} />
+        <textarea ref={area} rows={1} className={styles.area} aria-label={t.ask} placeholder={isTouch ? t.askPlaceholderTouch : t.askPlaceholder} enterKeyHint="send" value={text} disabled={isDisabled} onChange={(event) => setText(event.target.value)} onKeyDown={onKey} onPaste={onPaste} />
         {isBusy && onStop ? (
           <Button icon={<Square size={14} />} onClick={onStop}>
             {t.stop}

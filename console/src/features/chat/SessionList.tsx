@@ -92,7 +92,19 @@ export const SessionList = memo(function SessionList({ selected }: { selected?: 
       </div>
       {list.error && !list.data && <ErrorMessage error={list.error} onRetry={() => void list.refetch()} />}
       {!list.data && !list.error && <Skeleton lines={6} />}
-      {list.data && rows.length === 0 && <p className={styles.note}>{wanted ? t.nothingFound : t.noSessions}</p>}
+      {list.data && rows.length === 0 && (
+        <p className={styles.note}>
+          {wanted ? t.nothingFound : t.noSessions}
+          {!wanted && !search.new && (
+            <>
+              <br />
+              <Link to="/chat" search={{ ...keep, new: '1' } as never} className={styles.startLink}>
+                {t.startFirst}
+              </Link>
+            </>
+          )}
+        </p>
+      )}
       <div ref={scroller} className={styles.listScroll} tabIndex={-1}>
         <ul style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {
