@@ -51,12 +51,13 @@ function Details({ call }: { call: Schema<'LlmCallView'> }) {
             [t.endpoint, <code>{call.endpoint}</code>],
             [t.source, t.sources[call.source as keyof typeof t.sources] ?? call.source],
             [t.status, call.status_code],
+            [t.latency, call.latency_ms !== null && f.duration(call.latency_ms)],
             [t.streamed, call.streamed ? ui.yes : ui.no],
             [t.promptTokens, f.number(call.prompt_tokens)],
             [t.completionTokens, f.number(call.completion_tokens)],
             [t.cachedTokens, call.cached_tokens ? f.number(call.cached_tokens) : null],
             [t.quantity, call.unit && call.quantity !== null ? `${f.number(call.quantity)} ${t.units[call.unit]}` : null],
-            [t.cost, f.money(call.cost_usd)],
+            [t.cost, call.cost_usd === null && call.state === 'settled' ? t.unpriced : f.money(call.cost_usd)],
             [t.reserved, call.reserved_usd ? f.money(call.reserved_usd) : null],
             [t.cache, call.cache && <Badge tone={call.cache === 'hit' ? 'success' : 'neutral'}>{call.cache}</Badge>],
             [t.session, call.session_id && <Link to={`/chat/${call.session_id}`}>{shortId(call.session_id)}</Link>],
@@ -72,9 +73,11 @@ function Details({ call }: { call: Schema<'LlmCallView'> }) {
         />
       </Card>
       {call.refusal && <Refusal refusal={call.refusal} count={call.refused_calls} />}
-      <Card title={t.timing}>
-        <Waterfall call={call} />
-      </Card>
+      {(call.attempts.length > 0 || call.latency_ms !== null) && (
+        <Card title={t.timing}>
+          <Waterfall call={call} />
+        </Card>
+      )}
       <Price call={call} />
       <Grid min="26rem">
         <Card title={t.request}>{call.request_data ? <JsonBlock value={call.request_data} label={t.request} /> : <Bodies call={call} />}</Card>
@@ -108,14 +111,16 @@ function Bodies({ call }: { call: Schema<'LlmCallView'> }) {
 function Refusal({ refusal, count }: { refusal: Schema<'CallRefusal'>; count: number | null }) {
   const t = useMessages()
   const f = useFormat()
+  const can = useCan()
+  const amount = (value: number) => (refusal.unit === 'usd' ? f.money(value) : `${f.number(value)}${refusal.unit ? ` ${t.limitUnits[refusal.unit]}` : ''}`)
   return (
-    <Card title={t.refusal}>
+    <Card title={t.refusal} actions={refusal.limit_id && can('limits:read') && <Link to="/limits">{t.toLimits}</Link>}>
       <Facts
         facts={[
           [t.refusalCode, <code>{refusal.code}</code>],
-          [t.refusalLimit, refusal.limit !== null && f.number(refusal.limit)],
-          [t.refusalNeeded, refusal.needed !== null && f.number(refusal.needed)],
-          [t.refusalLeft, refusal.left !== null && f.number(refusal.left)],
+          [t.refusalLimit, refusal.limit !== null && amount(refusal.limit)],
+          [t.refusalNeeded, refusal.needed !== null && amount(refusal.needed)],
+          [t.refusalLeft, refusal.left !== null && amount(refusal.left)],
           [t.refusalFreeAt, refusal.free_at && <DateTime at={refusal.free_at} />],
           [t.refusedCalls, count],
         ]}

@@ -24,7 +24,7 @@ export function Price({ call }: { call: Schema<'LlmCallView'> }) {
     return (
       <Card title={t.price}>
         <p>
-          {t.priceUnknown} <Link to="/prices">{t.setPrice}</Link>
+          {t.priceUnknown} {can('model_prices:write') && <Link to="/prices" search={{ dialog: 'new', provider: call.provider, model: call.model } as never}>{t.setPrice}</Link>}
         </p>
       </Card>
     )

@@ -25,7 +25,7 @@ export function Waterfall({ call }: { call: Schema<'LlmCallView'> }) {
   })
   const total = call.latency_ms ?? at
   if (call.first_token_ms !== null) bars.push({ name: t.firstToken, note: t.toFirstToken, start: 0, end: call.first_token_ms })
-  if (call.latency_ms !== null) bars.push({ name: t.latency, note: t.toEnd, start: call.first_token_ms ?? 0, end: call.latency_ms })
+  if (call.latency_ms !== null) bars.push({ name: t.restOfBody, note: t.toEnd, start: call.first_token_ms ?? 0, end: call.latency_ms })
   const width = Math.max(total, at, 1)
   return (
     <ol className={styles.waterfall}>

@@ -9,6 +9,7 @@ import { useFormat } from '@/i18n/format'
 import { useWords } from '@/i18n/words'
 import type { Column } from '@/list/DataTable'
 import { useDialog } from '@/list/dialog'
+import { useSearchState } from '@/list/search'
 import { ResourceList } from '@/list/ResourceList'
 import { Button } from '@/ui/Button'
 import { ConfirmDialog } from '@/ui/Dialog'
@@ -27,6 +28,8 @@ export default function PricesPage() {
   const can = useCan()
   const providers = useProviderNames()
   const [dialog, open, close] = useDialog<'new' | 'edit' | 'delete'>()
+  // The model for which a link asks a price; the list shows its prices.
+  const [search] = useSearchState()
   const chosen = useRead('/api/v1/model_prices/{id}', { params: { id: dialog.id } }, { enabled: dialog.id !== '' })
   const price = chosen.data?.id === dialog.id ? chosen.data : undefined
   const create = useChange('post', '/api/v1/model_prices', ['/api/v1/model_prices'])
@@ -43,8 +46,8 @@ export default function PricesPage() {
     amount('per_unit', t.perUnit, t.perUnitHelp),
   ]
   const subject: Field[] = [
-    can('ai_providers:read') ? { name: 'provider', label: t.provider, kind: 'choice', options: providers.options, isRequired: true } : { name: 'provider', label: t.provider, isRequired: true },
-    { name: 'model', label: t.model, help: t.modelHelp, isRequired: true, placeholder: 'gpt-4o-mini' },
+    can('ai_providers:read') ? { name: 'provider', label: t.provider, kind: 'choice', options: providers.options, isRequired: true, initial: search.provider } : { name: 'provider', label: t.provider, isRequired: true, initial: search.provider },
+    { name: 'model', label: t.model, help: t.modelHelp, isRequired: true, placeholder: 'gpt-4o-mini', initial: search.model },
   ]
   const orInput = (value: number | null) => (value === null ? t.likeInput : f.money(value))
   const columns: Column<Price>[] = [
