@@ -89,7 +89,7 @@ function Control({ field, value, existing, onChange, common }: ControlProps) {
     case 'choice':
       return (
         <select {...common} className={styles.input} value={text} onChange={(event) => onChange(event.target.value || undefined)}>
-          {(!field.isRequired || !text) && <option value="">{t.notSet}</option>}
+          {(!field.isRequired || !text) && <option value="">{field.isRequired ? t.choose : t.notSet}</option>}
           {text && !field.options?.some((option) => option.value === text) && <option value={text}>{text}</option>}
           {field.options?.map((option) => (
             <option key={option.value} value={option.value}>

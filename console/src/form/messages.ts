@@ -3,6 +3,7 @@ import { defineMessages } from '@/i18n/language'
 export const useFormMessages = defineMessages(
   {
     notSet: 'Not set',
+    choose: 'Choose…',
     onePerLine: 'One per line',
     notJson: 'This is not JSON.',
     goToLine: (line: number) => `Go to line ${line}`,
@@ -12,6 +13,7 @@ export const useFormMessages = defineMessages(
   },
   {
     notSet: '未设置',
+    choose: '请选择',
     onePerLine: '每行一个',
     notJson: '不是有效的 JSON。',
     goToLine: (line) => `跳到第 ${line} 行`,

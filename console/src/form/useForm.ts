@@ -47,7 +47,9 @@ export function useForm({ fields: given, existing: newest, onSubmit, onDone }: F
     const value = field.name in values ? values[field.name] : initialValues([field], existing)[field.name]
     // The options may depend on other values: what they no longer offer isn't chosen.
     const isGone = !existing && field.kind === 'choice' && !field.options?.some((option) => option.value === value)
-    return isGone ? undefined : value
+    if (!isGone) return value
+    // Where there is only one thing to choose, it is chosen.
+    return field.isRequired && field.options?.length === 1 ? field.options[0]?.value : undefined
   }
 
   async function submit(event: FormEvent) {
