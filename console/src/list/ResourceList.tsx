@@ -1,9 +1,10 @@
-import { ChevronLeft, ChevronRight, Columns3, Download, RefreshCw, X } from 'lucide-react'
+import { ChevronLeft, ChevronRight, Columns3, Download, ListFilter, RefreshCw, X } from 'lucide-react'
 import { type ReactNode, useState } from 'react'
 import type { ApiError } from '@/api/request'
 import { useRead } from '@/api/hooks'
 import type { ListPath, Page, PathParameters, QueryOf, RowOf } from '@/api/types'
 import { Button, IconButton } from '@/ui/Button'
+import { classes } from '@/ui/classes'
 import { Empty, ErrorMessage, Skeleton } from '@/ui/Feedback'
 import { Menu } from '@/ui/Menu'
 import { Popover } from '@/ui/Popover'
@@ -18,6 +19,8 @@ import { useTimeRange } from './time'
 import { TimeRangePicker } from './TimeRangePicker'
 
 const PAGE_SIZE = 50
+/** As many filters stand above the rows on a phone; more are unfolded when they are wanted. */
+const FEW_FILTERS = 2
 
 interface ResourceListProps<P extends ListPath> {
   /** The operation that lists the rows. */
@@ -50,6 +53,7 @@ export function ResourceList<P extends ListPath>(props: ResourceListProps<P>) {
   const [search, setSearch] = useSearchState()
   const range = useTimeRange()
   const [isExporting, setExporting] = useState(false)
+  const [isUnfolded, setUnfolded] = useState(false)
   const filled = filledFilters(filters, search)
   const query: Record<string, unknown> = { ...props.query, ...filled }
   if (timeParameters) {
@@ -87,7 +91,13 @@ export function ResourceList<P extends ListPath>(props: ResourceListProps<P>) {
 
   return (
     <div className={styles.list}>
-      <div className={styles.toolbar}>
+      <div className={classes(styles.toolbar, !isUnfolded && filters.length > FEW_FILTERS && styles.folded)}>
+        {filters.length > FEW_FILTERS && (
+          <Button className={styles.unfold} icon={<ListFilter size={16} />} aria-expanded={isUnfolded} onClick={() => setUnfolded(!isUnfolded)}>
+            {t.filters}
+            {Object.keys(filled).length > 0 && ` (${Object.keys(filled).length})`}
+          </Button>
+        )}
         <FilterBar filters={filters} />
         {timeParameters && <TimeRangePicker allowsAll />}
         {isFiltered && (
@@ -95,22 +105,23 @@ export function ResourceList<P extends ListPath>(props: ResourceListProps<P>) {
             {t.clearFilters}
           </Button>
         )}
-        <div className={styles.space} />
-        <Popover label={t.columns} trigger={<IconButton label={t.columns} icon={<Columns3 size={16} />} />}>
-          <fieldset className={styles.columns}>
-            <legend>{t.columns}</legend>
-            {columns.map((column) => (
-              <label key={column.id}>
-                <input type="checkbox" checked={shown.includes(column)} disabled={shown.length === 1 && shown.includes(column)} onChange={() => toggleColumn(column.id)} /> {column.header}
-              </label>
-            ))}
-          </fieldset>
-        </Popover>
-        <Menu
-          trigger={<IconButton label={isExporting ? t.exporting : t.export} icon={<Download size={16} />} disabled={isExporting} />}
-          groups={[{ items: [{ label: t.asCsv, onSelect: () => void download('csv') }, { label: t.asJsonLines, onSelect: () => void download('jsonl') }] }]}
-        />
-        <IconButton label={t.refresh} icon={<RefreshCw size={16} />} onClick={() => void read.refetch()} aria-busy={read.isFetching || undefined} />
+        <div className={styles.tools}>
+          <Popover label={t.columns} trigger={<IconButton label={t.columns} icon={<Columns3 size={16} />} />}>
+            <fieldset className={styles.columns}>
+              <legend>{t.columns}</legend>
+              {columns.map((column) => (
+                <label key={column.id}>
+                  <input type="checkbox" checked={shown.includes(column)} disabled={shown.length === 1 && shown.includes(column)} onChange={() => toggleColumn(column.id)} /> {column.header}
+                </label>
+              ))}
+            </fieldset>
+          </Popover>
+          <Menu
+            trigger={<IconButton label={isExporting ? t.exporting : t.export} icon={<Download size={16} />} disabled={isExporting} />}
+            groups={[{ items: [{ label: t.asCsv, onSelect: () => void download('csv') }, { label: t.asJsonLines, onSelect: () => void download('jsonl') }] }]}
+          />
+          <IconButton label={t.refresh} icon={<RefreshCw size={16} />} onClick={() => void read.refetch()} aria-busy={read.isFetching || undefined} />
+        </div>
       </div>
       {read.error && <ErrorMessage error={read.error} onRetry={() => void read.refetch()} />}
       {!page && !read.error && <Skeleton lines={8} />}
