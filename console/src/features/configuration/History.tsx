@@ -28,6 +28,8 @@ interface Comparison {
   before: unknown
   after: unknown
   rollBackTo?: number
+  /** Undoes the only version: the level below applies again. */
+  isUndo?: boolean
   /** The entity tag of the value before it. */
   ifMatch?: string
 }
@@ -58,6 +60,9 @@ export function History({ setting, version }: { setting: Schema<'SystemConfigVie
         rowActions={(row) => (
           <span className={styles.rowActions}>
             <IconButton label={`${t.showChanges}: ${row.version}`} icon={<GitCompareArrows size={16} />} onClick={() => setShown({ title: t.changesOf(row.version), before: row.old_value, after: row.new_value })} />
+            {can('system_config:write') && row.version === setting.version && row.version === 1 && setting.is_active && (
+              <IconButton label={t.undoFirst} icon={<RollBackIcon size={16} />} onClick={() => setShown({ title: t.undoFirst, before: row.new_value, after: {}, isUndo: true, ifMatch: version })} />
+            )}
             {can('system_config:write') && row.version !== setting.version && (
               <IconButton
                 label={t.rollBackTo(row.version)}
@@ -86,15 +91,19 @@ export function History({ setting, version }: { setting: Schema<'SystemConfigVie
   )
 }
 
-function Difference({ title, before, after, rollBackTo, ifMatch, setting, onClose }: Comparison & { setting: Schema<'SystemConfigView'>; onClose: () => void }) {
+function Difference({ title, before, after, rollBackTo, isUndo, ifMatch, setting, onClose }: Comparison & { setting: Schema<'SystemConfigView'>; onClose: () => void }) {
   const t = useMessages()
   const ui = useUiMessages()
   const language = useLanguage()
   const rollBack = useChange('post', '/api/v1/system_config/{key}/rollback', ['/api/v1/system_config'])
-  async function confirm(version: number) {
+  const unset = useChange('delete', '/api/v1/system_config/{key}', ['/api/v1/system_config'])
+  const target = { params: { key: setting.config_key }, query: { level: setting.level }, ifMatch }
+  const failure = rollBack.error ?? unset.error
+  async function confirm() {
     try {
-      await rollBack.mutateAsync({ params: { key: setting.config_key }, query: { level: setting.level }, body: { version }, ifMatch })
-      notify(t.rolledBack(version))
+      if (rollBackTo === undefined) await unset.mutateAsync(target)
+      else await rollBack.mutateAsync({ ...target, body: { version: rollBackTo } })
+      notify(rollBackTo === undefined ? t.isReset : t.rolledBack(rollBackTo))
       onClose()
     } catch {
       // Shown below.
@@ -103,15 +112,15 @@ function Difference({ title, before, after, rollBackTo, ifMatch, setting, onClos
   return (
     <Dialog
       title={title}
-      description={rollBackTo === undefined ? undefined : t.rollBackHelp}
+      description={isUndo ? t.undoFirstHelp : rollBackTo === undefined ? undefined : t.rollBackHelp}
       isOpen
       onClose={onClose}
       size="wide"
       actions={
-        rollBackTo !== undefined && (
+        (rollBackTo !== undefined || isUndo) && (
           <>
             <Button onClick={onClose}>{ui.cancel}</Button>
-            <Button look="primary" isBusy={rollBack.isPending} onClick={() => void confirm(rollBackTo)}>
+            <Button look="primary" isBusy={rollBack.isPending || unset.isPending} onClick={() => void confirm()}>
               {t.rollBack}
             </Button>
           </>
@@ -119,7 +128,7 @@ function Difference({ title, before, after, rollBackTo, ifMatch, setting, onClos
       }
     >
       <FieldDiff label={title} before={before} after={after} nameOf={(path) => fieldText(setting.config_key, path, language)} />
-      {rollBack.error && <ErrorMessage error={rollBack.error} />}
+      {failure && <ErrorMessage error={failure} />}
     </Dialog>
   )
 }
