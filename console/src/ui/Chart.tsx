@@ -66,8 +66,9 @@ export function Chart({ label, times, series, format, kind = 'line', height = 22
           ...series.map((each, index) => {
             const stroke = colour(`--series-${(index % COLOURS) + 1}`)
             const isBars = kind === 'bars'
-            // A value between two gaps is no line.
-            const points = { show: times.length < 3 || (!isBars && !spansGaps && each.values.includes(null)), size: 4 }
+            // A value between two gaps, or a single one, is no line.
+            const isAlone = spansGaps ? each.values.filter((value) => value !== null).length === 1 : each.values.includes(null)
+            const points = { show: times.length < 3 || (!isBars && isAlone), size: 4 }
             return { label: each.name, stroke, width: 2, spanGaps: spansGaps, fill: isBars ? stroke : undefined, paths: isBars ? bars : undefined, points, value: (_: uPlot, value: number | null) => format(value) }
           }),
         ],

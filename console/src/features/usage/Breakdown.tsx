@@ -58,7 +58,7 @@ function Groups({ dimension, from, to, granularity, most }: BreakdownProps & { d
         const byCalls = sorted.reduce((sum, row) => sum + row.calls, 0)
         const shown = search.all ? sorted : sorted.slice(0, most)
         const columns: Column<Usage>[] = [
-          { id: 'name', header: t.dimensions[dimension], cell: (row) => <Name dimension={dimension} row={row} />, value: (row) => nameOf(dimension, row) ?? '' },
+          { id: 'name', header: t.dimensions[dimension], cell: (row) => <Name dimension={dimension} row={row} from={from} to={to} />, value: (row) => nameOf(dimension, row) ?? '' },
           { id: 'calls', header: t.calls, isNumeric: true, cell: (row) => f.number(row.calls), value: (row) => row.calls },
           { id: 'errors', header: t.errors, isNumeric: true, cell: (row) => f.number(row.errors), value: (row) => row.errors },
           { id: 'refused', header: t.refused, isNumeric: true, cell: (row) => f.number(row.refused), value: (row) => row.refused },
@@ -104,8 +104,8 @@ function nameOf(dimension: Dimension, row: Usage): string | null | undefined {
   }
 }
 
-/** The name of a group, which leads to its calls. */
-function Name({ dimension, row }: { dimension: Dimension; row: Usage }) {
+/** The name of a group, which leads to its calls in the same time. */
+function Name({ dimension, row, from, to }: { dimension: Dimension; row: Usage; from: string | undefined; to: string | undefined }) {
   const t = useMessages()
   const name = nameOf(dimension, row)
   const filter: Partial<Record<Dimension, Record<string, string | null | undefined>>> = {
@@ -119,7 +119,7 @@ function Name({ dimension, row }: { dimension: Dimension; row: Usage }) {
   if (!name) return <span className={styles.none}>{t.none}</span>
   if (dimension === 'source') return t.sources[name as keyof typeof t.sources] ?? name
   return filter[dimension] ? (
-    <Link to="/calls" search={filter[dimension] as never}>
+    <Link to="/calls" search={{ ...filter[dimension], from, to } as never}>
       {name}
     </Link>
   ) : (

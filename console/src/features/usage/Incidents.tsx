@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import { useRead } from '@/api/hooks'
-import { useSession } from '@/api/session'
+import { useCan, useSession } from '@/api/session'
 import type { Schema } from '@/api/types'
 import { Badge, type Tone } from '@/ui/Badge'
 import { Loaded } from '@/ui/Feedback'
@@ -15,6 +15,7 @@ const TONES: Record<Schema<'AlertSeverity'>, Tone> = { critical: 'danger', high:
 /** Incidents that nobody has resolved. */
 export function Incidents() {
   const t = useMessages()
+  const can = useCan()
   const { projectId } = useSession()
   const open = useRead('/api/v1/alert_events', { query: { state: 'open', limit: 10, project_id: projectId ?? undefined } }, { refresh: REFRESH_MS })
   return (
@@ -22,7 +23,9 @@ export function Incidents() {
       <Loaded query={open}>
         {({ data }) =>
           data.length === 0 ? (
-            <p>{t.noIncidents}</p>
+            <p>
+              {t.noIncidents} {can('alert_rules:read') && <Link to="/alert-rules">{t.incidentRules}</Link>}
+            </p>
           ) : (
             <ul className={styles.incidents}>
               {data.map((incident) => (

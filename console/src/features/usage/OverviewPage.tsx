@@ -6,6 +6,7 @@ import { useFormat } from '@/i18n/format'
 import { useSearchState } from '@/list/search'
 import { thisMinute, useTimeRange } from '@/list/time'
 import { TimeRangePicker } from '@/list/TimeRangePicker'
+import { ButtonLink } from '@/ui/ButtonLink'
 import { Chart } from '@/ui/Chart'
 import { Empty, Loaded } from '@/ui/Feedback'
 import { Card, Figure, Grid, Page } from '@/ui/Page'
@@ -54,7 +55,7 @@ function Activity() {
       {(sums) => {
         const now = sums.data[0]
         if (!now && !range.preset) return <Empty title={t.welcome} />
-        if (!now) return <Empty title={t.welcome} action={<Link to="/start">{t.openGuide}</Link>}>{t.welcomeHint}</Empty>
+        if (!now) return <Empty title={t.welcome} action={<ButtonLink to="/start">{t.openGuide}</ButtonLink>}>{t.welcomeHint}</Empty>
         const times = bucketTimes(from, to, granularity)
         return (
           <>
@@ -73,6 +74,9 @@ function Activity() {
 function Figures({ now, before }: { now: Schema<'Usage'>; before: Schema<'Usage'> | undefined }) {
   const t = useMessages()
   const f = useFormat()
+  const can = useCan()
+  // Tokens were used, and none of them cost anything: most likely nobody has entered a price.
+  const isFree = now.cost_usd === 0 && now.total_tokens > 0 && can('model_prices:read')
   const rate = (usage: Schema<'Usage'> | undefined) => (usage && usage.calls > 0 ? usage.errors / usage.calls : null)
   const note = (earlier: number | null | undefined, later: number | null | undefined) => {
     const change = changeOf(earlier, later)
@@ -83,7 +87,7 @@ function Figures({ now, before }: { now: Schema<'Usage'>; before: Schema<'Usage'
       <Grid min="10rem">
         <Figure name={t.calls} value={f.number(now.calls)} note={note(before?.calls, now.calls)} />
         <Figure name={t.tokens} value={f.compact(now.total_tokens)} note={note(before?.total_tokens, now.total_tokens)} />
-        <Figure name={t.cost} value={f.money(now.cost_usd)} note={note(before?.cost_usd, now.cost_usd)} />
+        <Figure name={t.cost} value={f.money(now.cost_usd)} note={isFree ? <>{t.withoutPrice} <Link to="/prices">{t.setPrices}</Link></> : note(before?.cost_usd, now.cost_usd)} />
         <Figure name={t.errorRate} value={f.percent(rate(now))} note={note(rate(before), rate(now))} />
         <Figure name={t.median} value={f.duration(now.latency_p50_ms)} note={note(before?.latency_p50_ms, now.latency_p50_ms)} />
         <Figure name={t.p95} value={f.duration(now.latency_p95_ms)} note={note(before?.latency_p95_ms, now.latency_p95_ms)} />
