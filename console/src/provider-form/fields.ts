@@ -66,5 +66,6 @@ export function providerFields(kind: string, schema: object, language: Language)
 }
 
 function sentence(text: string | undefined): string | undefined {
-  return text && text.charAt(0).toUpperCase() + text.slice(1)
+  // The schema writes names as Markdown does.
+  return text && (text.charAt(0).toUpperCase() + text.slice(1)).replaceAll('`', '')
 }

@@ -42,7 +42,7 @@ export function ProjectStep({ project, shownKey, onChoose, onKey }: ProjectStepP
           />
         )}
         {can('projects:write') && (
-          <Button icon={<Plus size={16} />} onClick={() => setOpen('create')}>
+          <Button look={projects.length === 0 ? 'primary' : 'secondary'} icon={<Plus size={16} />} onClick={() => setOpen('create')}>
             {t.create}
           </Button>
         )}
