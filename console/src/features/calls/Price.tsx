@@ -49,6 +49,7 @@ export function Price({ call }: { call: Schema<'LlmCallView'> }) {
               { id: 'cost', header: t.cost, isNumeric: true, cell: (part) => f.money(part.cost) },
             ]}
           />
+          {call.cost_usd === null && call.state === 'settled' && <p>{t.pricedLater(f.money(sum))}</p>}
           {call.cost_usd !== null && Math.abs(sum - call.cost_usd) > ROUNDING && <p>{t.priceChanged(f.money(sum), f.money(call.cost_usd))}</p>}
         </>
       )}

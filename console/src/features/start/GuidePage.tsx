@@ -33,7 +33,7 @@ export default function GuidePage() {
   return (
     <Page title={t.title} description={t.description}>
       <ol className={styles.steps}>
-        <Step number={1} title={t.provider} isDone={active.length > 0}>
+        <Step number={1} title={t.provider} isDone={active.length > 0 && model !== ''}>
           <Loaded query={providers}>{() => <Provider names={active.map((provider) => provider.name)} onAdded={() => void models.refetch()} />}</Loaded>
         </Step>
         <Step number={2} title={t.model} isDone={model !== ''}>
