@@ -90,6 +90,10 @@ def test_the_navigation_of_a_phone_is_a_drawer(console: Console):
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("dialog").get_by_role("link", name="Model calls").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
+    # A list's filters leave the screen to its rows until they are wanted.
+    expect(page.get_by_role("searchbox", name="Provider")).to_be_hidden()
+    page.get_by_role("button", name="Filters").click()
+    expect(page.get_by_role("searchbox", name="Provider")).to_be_visible()
 
 
 def test_the_server_compresses_and_caches_what_it_embeds(deployment: Deployment):

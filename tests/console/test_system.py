@@ -56,6 +56,19 @@ def test_a_setting_is_changed_compared_and_rolled_back(console: Console, deploym
     expect(page.get_by_role("button", name="Restore the last value")).to_be_visible()
 
 
+def test_the_first_change_of_a_setting_is_undone(console: Console, deployment: Deployment):
+    key = "conversation.turns"
+    page = console.open(f"/configuration/{key}")
+    page.get_by_label(re.compile("^Rounds of tool calls")).fill("4")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("tab", name="History").click()
+    page.get_by_role("button", name="Undo this change").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(page.get_by_role("cell", name="Reset")).to_be_visible()
+    setting = deployment.api.get(f"/api/v1/system_config/{key}")
+    assert (setting["is_active"], setting["config_value"]["tool_rounds"]) == (False, 8)
+
+
 def test_retention_is_set_for_a_project(console: Console, deployment: Deployment):
     project = deployment.api.create("projects", {"name": "Short memory"})
     page = console.open("/configuration?tab=retention")
