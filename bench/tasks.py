@@ -297,6 +297,11 @@ class PocketBase(Subject):
         person.click(page.get_by_text("curl", exact=True).first)
         assert page.request.get(f"{self.url}/api/collections/users/records").ok
 
+    def prepare(self, page: Page) -> None:
+        """A request fails, and is written to the log some seconds later."""
+        page.request.get(f"{self.url}/api/collections/nothing/records")
+        time.sleep(4)
+
     def install_link(self) -> str:
         while not (link := re.search(r"http://\S+/pbinstall/\S+", self.process.stdout_path.read_text())):
             time.sleep(0.05)
@@ -304,8 +309,6 @@ class PocketBase(Subject):
 
     def cause(self, person: Person) -> None:
         page = person.page
-        page.request.get(f"{self.url}/api/collections/nothing/records")
-        time.sleep(4)
         page.goto(f"{self.url}/_/")
         person.click(page.get_by_role("link", name="Logs"))
         person.click(page.get_by_text("GET /api/collections/nothing/records").first)
