@@ -28,7 +28,7 @@ from services_kit.process import Process, free_port, http_ok, temporary_folder
 
 NAME, EMAIL, PASSWORD = "operator", "ada@example.com", "a-password-for-tasks-1"
 QUESTION, ANSWER = "What is loam?", "Loam is a soil of sand, silt and clay."
-TASKS = ("first answer", "dearest user", "cause", "key", "setting")
+TASKS = ("first answer", "costliest user", "cause", "key", "setting")
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Loam(Subject):
         self.start([*serve, "--allow-network", "127.0.0.0/8"], "/readyz", {"LOAM_BOOTSTRAP_PASSWORD": PASSWORD})
 
     def tasks(self) -> dict[str, Callable[[Person], None]]:
-        return dict(zip(TASKS, (self.first_answer, self.dearest_user, self.cause, self.key, self.setting), strict=True))
+        return dict(zip(TASKS, (self.first_answer, self.costliest_user, self.cause, self.key, self.setting), strict=True))
 
     def first_answer(self, person: Person) -> None:
         page = person.page
@@ -155,7 +155,7 @@ class Loam(Subject):
         post("/api/v1/ingest/records", {"records": [record]}, {"authorization": f"Bearer {ingest}"})
         time.sleep(3)
 
-    def dearest_user(self, person: Person) -> None:
+    def costliest_user(self, person: Person) -> None:
         page = person.page
         page.goto(f"{self.url}/console/")
         person.click(page.get_by_role("tab", name="End user"))
@@ -206,7 +206,7 @@ class OpenWebUi(Subject):
         self.start(["serve", "--host", "127.0.0.1", "--port", str(self.port)], "/health", env)
 
     def tasks(self) -> dict[str, Callable[[Person], None]]:
-        done = (self.first_answer, self.dearest_user, self.key, self.setting)
+        done = (self.first_answer, self.costliest_user, self.key, self.setting)
         return dict(zip((task for task in TASKS if task != "cause"), done, strict=True))
 
     def settings(self, person: Person, page_name: str) -> None:
@@ -238,7 +238,7 @@ class OpenWebUi(Subject):
         person.send(question)
         page.get_by_text(ANSWER).wait_for()
 
-    def dearest_user(self, person: Person) -> None:
+    def costliest_user(self, person: Person) -> None:
         page = person.page
         page.goto(self.url)
         self.settings(person, "Analytics")
