@@ -98,7 +98,7 @@ function Provider({ names, onAdded }: { names: string[]; onAdded: () => void }) 
   }
   return (
     <>
-      <p>{t.providerDone(names.join(', '))}</p>
+      <p>{t.providerDone(names)}</p>
       {added && <ProviderTest id={added} />}
       <div className={styles.row}>
         <Button onClick={() => setOpen(true)}>{t.addAnother}</Button>
