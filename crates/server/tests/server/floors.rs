@@ -65,7 +65,7 @@ fn no_domain_reads_the_entity_of_another() {
 
 #[test]
 fn the_lowest_crates_build_without_a_database_library() {
-    for name in ["loam-kernel", "loam-providers"] {
+    for name in ["loam-documents", "loam-kernel", "loam-providers"] {
         let tree = Command::new(env!("CARGO"))
             .args([
                 "tree",
