@@ -123,6 +123,7 @@ class Entry:
     body: dict[str, Any] | Callable[[World, str], dict[str, Any]] | None = None
     by: str = "owner"
     shared: str | None = None
+    query: dict[str, Any] | None = None
 
 
 def model_route(world: World) -> str:
@@ -322,6 +323,44 @@ def error_group(world: World) -> str:
     return eventually(lambda: world.owner.all("error_groups"))[0]["id"]
 
 
+def requirement(world: World) -> str:
+    """A requirement of one of the owner's projects."""
+    return world.owner.create("requirements", {"project_id": PROJECT(world), "raw_text": "orders can be cancelled"})["id"]
+
+
+def prd_doc(world: World) -> str:
+    return world.owner.create("prd_docs", {"requirement_id": requirement(world), "markdown_content": "# Orders"})["id"]
+
+
+def tech_design(world: World) -> str:
+    new = {"prd_id": prd_doc(world), "architecture": {"type": "monolith", "components": []}}
+    return world.owner.create("tech_designs", new)["id"]
+
+
+def api_spec(world: World) -> str:
+    document = {"openapi": "3.1.0", "info": {"title": "Shop", "version": "1"}, "paths": {}}
+    return world.owner.create("api_specs", {"project_id": PROJECT(world), "openapi_spec": document})["id"]
+
+
+def document_operations(collection: str, maker: Callable[[World], str], change: dict[str, Any]) -> dict[tuple[str, str], Entry]:
+    """The operations that all kinds of documents have."""
+    path = f"/api/v1/{collection}/{{}}"
+
+    def first(world: World) -> str:
+        return f"{maker(world)} 1"
+
+    return {
+        ("GET", path): Entry(maker),
+        ("PATCH", path): Entry(maker, {"base_version": 1} | change),
+        ("DELETE", path): Entry(maker),
+        ("POST", f"{path}/transition"): Entry(maker, {"base_version": 1, "status": "in_review"}),
+        ("GET", f"{path}/versions"): Entry(maker),
+        ("GET", f"{path}/versions/{{}}"): Entry(first),
+        ("POST", f"{path}/versions/{{}}/restore"): Entry(first, {"base_version": 1}),
+        ("GET", f"{path}/compare"): Entry(maker, query={"from": 1, "to": 1}),
+    }
+
+
 PROJECT = make("projects", lambda: {"name": unique("project")})
 USER = make("users", user)
 ROLE = make("roles", lambda: {"name": unique("role"), "permissions": ["gateway:call"]})
@@ -401,6 +440,10 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("DELETE", "/api/v1/ai_analysis_results/{}"): Entry(analysis),
     ("GET", "/api/v1/suggestions/{}"): Entry(suggestion),
     ("PATCH", "/api/v1/suggestions/{}"): Entry(suggestion, {"status": "accepted"}),
+    **document_operations("requirements", requirement, {"raw_text": "orders can be cancelled and returned"}),
+    **document_operations("prd_docs", prd_doc, {"markdown_content": "# Orders and returns"}),
+    **document_operations("tech_designs", tech_design, {"plantuml_code": "@startuml\n@enduml"}),
+    **document_operations("api_specs", api_spec, {"title": "Shop, second edition"}),
     ("GET", "/api/v1/ai_provider_kinds/{}"): Entry(lambda _: "qwen", shared="kinds are built in"),
     ("GET", "/api/v1/alert_rules/{}"): Entry(alert_rule),
     ("PATCH", "/api/v1/alert_rules/{}"): Entry(alert_rule, {"severity": "low"}),

@@ -45,7 +45,9 @@ def test_projects_are_found_by_status_framework_and_owner(tenant, name):
     owner = tenant.create("users", user)["id"]
     django = tenant.create("projects", {"name": name(), "framework": "django", "owner_id": owner})["id"]
     flask = tenant.create("projects", {"name": name(), "framework": "flask"})["id"]
-    tenant.call("PATCH", f"/api/v1/projects/{flask}", 200, json={"monitoring_status": "archived", "delivery_status": "completed"})
+    path = f"/api/v1/projects/{flask}"
+    tenant.call("PATCH", path, 200, json={"monitoring_status": "archived", "delivery_status": "active"})
+    tenant.call("PATCH", path, 200, json={"delivery_status": "completed"})
     for filters, expected in [
         ({"framework": "django"}, [django]),
         ({"owner_id": owner}, [django]),

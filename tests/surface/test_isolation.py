@@ -44,7 +44,7 @@ def test_the_owner_gets_2xx_and_another_tenant_404(world, document):
         place = entry.make(world)
         url = operation.url(place)
         body = entry.body(world, place) if callable(entry.body) else entry.body
-        asks = {"json": body} if body is not None else {}
+        asks = ({"json": body} if body is not None else {}) | ({"params": entry.query} if entry.query else {})
         if entry.shared:
             mine, theirs = (each.call(operation.method, url, 200, **asks) for each in (world.owner, world.other))
             assert mine.json() == theirs.json(), f"{operation.path}: {entry.shared}"

@@ -18,6 +18,8 @@ OWN = {"/api/v1/session", "/api/v1/session/password", "/api/v1/logout"}
 OF_A_HEADER = {"tenants:open"}
 # Permissions that extend others to all users: see test_user_preferences.py and test_chat_sessions.py.
 OF_EVERYBODY = {"user_preferences:all", "chat_sessions:all", "erasures:all", "exports:all"}
+# A permission that some transitions need besides that of the operation: see tests/delivery/test_status.py.
+OF_A_TRANSITION = {"documents:approve"}
 
 # Operations that need a second permission, whose data they reveal: see test_privileges.py.
 ALSO = {"/api/v1/projects/{id}/rotate_key": "telemetry:send"}
@@ -56,7 +58,7 @@ def guarded(deployment) -> list[tuple[str, object]]:
 def test_a_permission_opens_what_names_it_and_nothing_else(deployment, guarded):
     api = deployment.api
     roles = {role["name"]: role["permissions"] for role in api.all("roles")}
-    permissions = {permission for permission, _ in guarded} | OF_A_HEADER | OF_EVERYBODY
+    permissions = {permission for permission, _ in guarded} | OF_A_HEADER | OF_EVERYBODY | OF_A_TRANSITION
     known = api.call("POST", "/api/v1/api_keys", json={"name": "x", "scopes": ["no:such"]}).json()["error"]["message"]
     assert permissions == {name for name in known.split("`")[1::2] if name != "*"}, "a permission opens nothing"
     assert set(roles["admin"]) <= permissions

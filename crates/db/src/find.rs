@@ -9,7 +9,7 @@ use sea_orm::{
     PaginatorTrait, PartialModelTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
     Value,
 };
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use loam_kernel::{Cursor, Error, Order, Page, PageQuery, Result};
@@ -110,19 +110,30 @@ impl<E: EntityTrait> Find<'_, E> {
     /// Only rows whose column, a JSON object, has all of these fields with these values, which must be texts, numbers,
     /// booleans or null.
     pub fn containing(self, column: E::Column, fields: &Map<String, Json>) -> Self {
+        self.contains(column, None, fields)
+    }
+
+    /// The same of the object that a field of the column holds.
+    pub fn containing_in(self, column: E::Column, field: &'static str, fields: &Map<String, Json>) -> Self {
+        self.contains(column, Some(field), fields)
+    }
+
+    fn contains(self, column: E::Column, field: Option<&'static str>, fields: &Map<String, Json>) -> Self {
         let name = column.as_str();
+        let path = field.map(|field| format!(", '$.\"{field}\"'")).unwrap_or_default();
         let all = match self.conn.get_database_backend() {
             // by the type too: SQLite has no boolean, and takes one for a number
             DbBackend::Sqlite => fields.iter().fold(Condition::all(), |all, (field, value)| {
                 let sql = format!(
-                    "EXISTS (SELECT 1 FROM json_each(\"{name}\") AS held, json_each(json_array(json(?))) AS wanted \
+                    "EXISTS (SELECT 1 FROM json_each(\"{name}\"{path}) AS held, json_each(json_array(json(?))) AS wanted \
                      WHERE held.key = ? AND held.value IS wanted.value AND \
                      (held.type = wanted.type OR held.type IN ('integer', 'real') AND wanted.type IN ('integer', 'real')))"
                 );
                 all.add(Expr::cust_with_values(sql, [value.to_string(), field.clone()]))
             }),
             _ => {
-                let fields = Json::Object(fields.clone()).to_string();
+                let fields = Json::Object(fields.clone());
+                let fields = field.map_or_else(|| fields.clone(), |field| json!({ field: fields })).to_string();
                 Condition::all().add(Expr::cust_with_values(format!("\"{name}\" @> $1::jsonb"), [fields]))
             }
         };
@@ -171,6 +182,17 @@ impl SortKey for DateTime<Utc> {
 
     fn from_cursor(key: i64) -> Option<Self> {
         DateTime::from_timestamp_micros(key)
+    }
+}
+
+impl SortKey for f64 {
+    fn to_cursor(&self) -> i64 {
+        self.to_bits().cast_signed()
+    }
+
+    fn from_cursor(key: i64) -> Option<Self> {
+        let key = Self::from_bits(key.cast_unsigned());
+        key.is_finite().then_some(key)
     }
 }
 
@@ -227,6 +249,18 @@ impl<E: TenantEntity> Find<'_, E> {
         self.sorted(query, order, (column, true), at).await
     }
 
+    /// The same of some columns: those that the type has as its fields.
+    pub async fn partial_page_by_unique<M: PartialModelTrait, K: SortKey>(
+        self,
+        query: &PageQuery,
+        order: Order,
+        column: E::Column,
+        at: impl Fn(&M) -> (K, Uuid),
+    ) -> Result<Page<M>> {
+        let (find, limit, place) = self.positioned::<K>(query, order, (column, true))?;
+        Ok(keyed_page(find.partial().await?, limit, place, at))
+    }
+
     async fn sorted<K: SortKey>(
         self,
         query: &PageQuery,
@@ -234,6 +268,17 @@ impl<E: TenantEntity> Find<'_, E> {
         (column, unique): (E::Column, bool),
         at: impl Fn(&E::Model) -> (K, Uuid),
     ) -> Result<Page<E::Model>> {
+        let (find, limit, place) = self.positioned::<K>(query, order, (column, unique))?;
+        Ok(keyed_page(find.all().await?, limit, place, at))
+    }
+
+    /// From the position of a query on, with the rows of a page and one more.
+    fn positioned<K: SortKey>(
+        self,
+        query: &PageQuery,
+        order: Order,
+        (column, unique): (E::Column, bool),
+    ) -> Result<(Self, u64, Option<Cursor>)> {
         let (limit, place) = (query.limit()?, query.position()?);
         let order = direction(order, place);
         let mut find = self;
@@ -256,12 +301,21 @@ impl<E: TenantEntity> Find<'_, E> {
         if !unique {
             find = find.order_by(E::ID, order_of(order));
         }
-        let rows = find.limit(limit + 1).all().await?;
-        Ok(Page::around(rows, limit, place, |row| {
-            let (key, id) = at(row);
-            (Some(key.to_cursor()), id)
-        }))
+        Ok((find.limit(limit + 1), limit, place))
     }
+}
+
+/// A page of a list that is sorted by a key.
+fn keyed_page<M, K: SortKey>(
+    rows: Vec<M>,
+    limit: u64,
+    place: Option<Cursor>,
+    at: impl Fn(&M) -> (K, Uuid),
+) -> Page<M> {
+    Page::around(rows, limit, place, |row| {
+        let (key, id) = at(row);
+        (Some(key.to_cursor()), id)
+    })
 }
 
 /// The order in which rows are read: reversed for a cursor that points back.

@@ -321,6 +321,12 @@ impl Table {
         self
     }
 
+    /// A unique constraint within a tenant, for some of the rows.
+    pub(crate) fn partial_unique(&mut self, columns: &[&'static str], condition: &'static str) -> &mut Self {
+        self.any_index(true, columns, true, Some(condition));
+        self
+    }
+
     /// A unique constraint within a tenant.
     pub(crate) fn unique(&mut self, columns: &[&'static str]) -> &mut Self {
         self.any_index(true, columns, true, None);

@@ -171,6 +171,16 @@ ids! {
     ErrorGroupId,
     /// An erasure of a person, conversation or tenant.
     ErasureId,
+    /// A requirement.
+    RequirementId,
+    /// A product requirements document.
+    PrdDocId,
+    /// A technical design.
+    TechDesignId,
+    /// An API specification.
+    ApiSpecId,
+    /// A version of a document.
+    DocumentVersionId,
     /// A node: one running server, identified by its journal.
     NodeId,
 }

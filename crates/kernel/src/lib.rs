@@ -7,6 +7,7 @@ mod clock;
 mod digest;
 mod error;
 mod fair;
+mod field_filter;
 mod hex;
 mod ids;
 mod json;
@@ -23,8 +24,9 @@ pub use fair::{
     Busy, FairLimits, FairPermit, FairShare, FairUse, run_blocking_limited, run_blocking_without_timeout,
 };
 pub use hex::{from_hex, hex};
+pub use field_filter::field_filter;
 pub use ids::{
-    AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId,
+    AiAnalysisResultId, AiProviderId, ApiSpecId, DocumentVersionId, PrdDocId, RequirementId, TechDesignId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId,
     AutoAnalysisId, CallTreeId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId,
     EndpointStatId, ErasureId, ErrorGroupId, ErrorLogId, FunctionStatId, JobId, LimitId, LlmCallId,
     LoginSessionId, MessageId, MetricStatId, ModelPriceId, ModelRouteId, NodeId, PerformanceMetricId,

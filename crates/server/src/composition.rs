@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use loam_conversation::Conversation;
 use loam_db::{Db, EntityShape};
+use loam_delivery::Delivery;
 use loam_gateway::{Gateway, Parts};
 use loam_http::client::Client;
 use loam_identity::Identity;
@@ -33,10 +34,11 @@ use crate::limits;
 pub(crate) const MASTER_KEY: &str = "master_key";
 
 /// What every domain declares, in the order of the data dictionary.
-fn declarations() -> [Declarations; 6] {
+fn declarations() -> [Declarations; 7] {
     [
         Identity::declarations(),
         Conversation::declarations(),
+        Delivery::declarations(),
         Insight::declarations(),
         Gateway::declarations(),
         Platform::declarations(),
@@ -77,6 +79,7 @@ pub(crate) struct Core {
     pub(crate) gateway: Gateway,
     pub(crate) conversation: Conversation,
     pub(crate) insight: Insight,
+    pub(crate) delivery: Delivery,
     pub(crate) deliveries: WebhookDeliveries,
 }
 
@@ -189,6 +192,7 @@ impl Core {
             storage: system_config.live(&loam_insight::STORAGE)?,
             ingest: system_config.live(&loam_insight::INGEST)?,
         });
+        let delivery = Delivery::new(db.clone(), clock.clone(), notices.clone(), identity.clone());
         gateway.retain(system_config.live(&RETENTION)?);
         let core = Self {
             db,
@@ -202,6 +206,7 @@ impl Core {
             gateway,
             conversation,
             insight,
+            delivery,
             deliveries,
         };
         core.identity.set_data_locations(core.data_locations());
@@ -209,10 +214,11 @@ impl Core {
     }
 
     /// Every domain, in the order of its declarations: each may depend on those behind it, and all on identities.
-    pub(crate) fn domains(&self) -> [Arc<dyn Domain>; 6] {
+    pub(crate) fn domains(&self) -> [Arc<dyn Domain>; 7] {
         [
             Arc::new(self.identity.clone()),
             Arc::new(self.conversation.clone()),
+            Arc::new(self.delivery.clone()),
             Arc::new(self.insight.clone()),
             Arc::new(self.gateway.clone()),
             Arc::new(Platform {

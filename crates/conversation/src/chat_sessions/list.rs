@@ -3,19 +3,15 @@
 use chrono::{DateTime, Utc};
 use loam_db::{Find, Tx};
 use loam_kernel::{
-    AiProviderId, ChannelId, Error, Order, OrderQuery, Page, PageQuery, ProjectId, Result, Scope, UserId,
+    AiProviderId, ChannelId, Order, OrderQuery, Page, PageQuery, ProjectId, Result, Scope, UserId, field_filter,
 };
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use super::access;
 use super::entity::{Column, Entity, Model, SessionStatus};
 use crate::chat_sessions::Sessions;
-
-/// Maximum number of fields in a metadata filter.
-const MAX_FIELDS: usize = 10;
 
 /// Filter for sessions.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -107,30 +103,10 @@ impl ChatSessionFilter {
             find = find.filter(Column::CreatedAt.lt(before));
         }
         Ok(match &self.metadata {
-            Some(text) => find.containing(Column::Metadata, &fields(text)?),
+            Some(text) => find.containing(Column::Metadata, &field_filter("metadata", text)?),
             None => find,
         })
     }
-}
-
-/// The fields of a metadata filter.
-fn fields(text: &str) -> Result<Map<String, Value>> {
-    let invalid = |message: String| Error::invalid("metadata", message);
-    let fields: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|_| invalid("must be a JSON object such as {\"plan\":\"pro\"}".to_owned()))?;
-    if fields.len() > MAX_FIELDS {
-        return Err(invalid(format!("must name at most {MAX_FIELDS} fields")));
-    }
-    let nul = |text: &str| text.contains('\0');
-    for (name, value) in &fields {
-        if value.is_array() || value.is_object() {
-            return Err(invalid(format!("`{name}` must be a string, a number, a boolean or null")));
-        }
-        if nul(name) || value.as_str().is_some_and(nul) {
-            return Err(invalid("must not contain a NUL character".to_owned()));
-        }
-    }
-    Ok(fields)
 }
 
 impl Sessions {
@@ -169,19 +145,4 @@ async fn read<R>(
 ) -> Result<Page<Model>> {
     let find = filter.apply(tx.scope(), tx.find::<Entity>())?;
     find.page_by(page, order, Column::LastActivity, |row| (row.last_activity, row.id.0)).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_filter_by_metadata_is_an_object_of_plain_values() {
-        assert_eq!(fields(r#"{"plan":"pro","n":1,"ok":true,"no":null}"#).unwrap().len(), 4);
-        let many: Map<String, Value> = (0..11).map(|n| (n.to_string(), Value::Null)).collect();
-        for text in ["", "pro", "[]", "{", r#"{"a":[1]}"#, r#"{"a":{}}"#, r#"{"a":"\u0000"}"#] {
-            assert_eq!(fields(text).unwrap_err().param(), Some("metadata"), "{text}");
-        }
-        assert!(fields(&Value::Object(many).to_string()).is_err());
-    }
 }

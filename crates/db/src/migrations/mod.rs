@@ -24,6 +24,7 @@ mod m20261130_000016_managed_alert_rules;
 mod m20261130_000018_quantities;
 mod m20261130_000019_usage_quantities;
 mod m20261130_000020_ordered_json;
+mod m20261201_000001_delivery;
 
 /// One step of the schema.
 pub(crate) struct Step {
@@ -60,5 +61,6 @@ steps![
     m20261130_000018_quantities,
     m20261130_000019_usage_quantities,
     m20261130_000020_ordered_json,
+    m20261201_000001_delivery,
     // new migrations go above this line
 ];

@@ -2,6 +2,7 @@
 
 pub mod alert_thresholds;
 pub mod deleted;
+mod delivery;
 pub(crate) mod directory;
 pub mod entity;
 pub(crate) mod keys;

@@ -159,7 +159,7 @@ async fn get(
     params(("id" = ProjectId, Path), ("If-Match" = Option<String>, Header)),
     request_body = ProjectUpdate,
     responses((status = 200, body = ProjectView)),
-    extensions(("x-errors" = json!({"409": ["already_exists"]}))),
+    extensions(("x-errors" = json!({"409": ["already_exists", "invalid_transition"]}))),
     security(("api_key" = ["projects:write"]))
 )]
 async fn update(

@@ -5,7 +5,7 @@ use loam_db::Tx;
 use loam_http::surface::present;
 use loam_kernel::{
     Error, ExpectedVersion, Page, PageQuery, ProjectId, Result, Scope, TenantId, UserId, bounded,
-    merge_object, merge_typed,
+    field_filter, merge_object, merge_typed,
 };
 use loam_platform::changes::{Audited, changed_fields, lock_version};
 use loam_platform::seal::{SealedRows, Visit, last4, visit_json};
@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::alert_thresholds::apply_alert_thresholds;
 use super::deleted::enqueue_jobs;
+use super::delivery::{ProjectTimeline, check_timeline};
 use super::entity::{ActiveModel, Column, DeliveryStatus, Entity, Model, MonitoringStatus};
 use crate::{Identity, secret, users, web_origins};
 
@@ -87,8 +88,9 @@ pub struct ProjectCreate {
     /// Technology stack.
     #[serde(default)]
     pub tech_stack: Map<String, Value>,
-    /// Milestones.
+    /// Milestones, each with `name`, `date` and `completed`.
     #[serde(default)]
+    #[schema(value_type = ProjectTimeline)]
     pub timeline: Map<String, Value>,
     /// Deadline.
     pub deadline: Option<DateTime<Utc>>,
@@ -120,11 +122,13 @@ pub struct ProjectUpdate {
     /// Fields of the monitoring configuration to change; null resets a field to its default.
     #[schema(value_type = Option<MonitoringConfig>)]
     pub config: Option<Map<String, Value>>,
-    /// Delivery status.
+    /// Delivery status: `draft` to `active`, `completed` and `archived`; what is completed or archived can become active
+    /// again.
     pub delivery_status: Option<DeliveryStatus>,
     /// Fields of the technology stack to change; null removes a field.
     pub tech_stack: Option<Map<String, Value>>,
-    /// Milestones to change; null removes one.
+    /// Fields of the timeline to change, such as `milestones` as a whole; null removes a field.
+    #[schema(value_type = Option<ProjectTimeline>)]
     pub timeline: Option<Map<String, Value>>,
     /// Deadline; null removes it.
     #[serde(default, deserialize_with = "present")]
@@ -146,6 +150,9 @@ pub struct ProjectFilter {
     pub framework: Option<String>,
     /// Only projects of this owner.
     pub owner_id: Option<UserId>,
+    /// Only projects whose `metadata.custom_fields` have these fields with these values: a JSON object of strings, numbers,
+    /// booleans and nulls, such as `{"enterprise_grade":true}`.
+    pub custom_fields: Option<String>,
 }
 
 /// A new project: its ingest key is available only here.
@@ -171,7 +178,11 @@ impl Identity {
             filter.framework.as_deref().map(|framework| Column::Framework.eq(framework)),
             filter.owner_id.map(|owner| Column::OwnerId.eq(owner)),
         ];
-        let find = conditions.into_iter().flatten().fold(tx.find::<Entity>(), QueryFilter::filter);
+        let mut find = conditions.into_iter().flatten().fold(tx.find::<Entity>(), QueryFilter::filter);
+        if let Some(text) = &filter.custom_fields {
+            let fields = field_filter("custom_fields", text)?;
+            find = find.containing_in(Column::Metadata, "custom_fields", &fields);
+        }
         find.page(page, |row| row.id.0).await
     }
 
@@ -183,6 +194,8 @@ impl Identity {
     /// Creates a project.
     pub async fn create_project(&self, scope: &Scope, mut new: ProjectCreate) -> Result<NewProject> {
         check(Some(&new.name), new.description.as_deref(), new.framework.as_deref(), Some(&mut new.config))?;
+        let timeline = Value::from(new.timeline);
+        check_timeline(&timeline)?;
         let project_key = secret::generate_project(&self.clock);
         let id: ProjectId = self.clock.id();
         let now = self.clock.now();
@@ -206,7 +219,7 @@ impl Identity {
             config: Set(serde_json::to_value(new.config).map_err(Error::internal)?),
             delivery_status: Set(DeliveryStatus::Draft),
             tech_stack: Set(new.tech_stack.into()),
-            timeline: Set(new.timeline.into()),
+            timeline: Set(timeline),
             deadline: Set(new.deadline),
             last_activity: Set(None),
             metadata: Set(new.metadata.into()),
@@ -261,12 +274,17 @@ impl Identity {
         if let Some(config) = config {
             row.config = Set(serde_json::to_value(config).map_err(Error::internal)?);
         }
-        new.delivery_status.map(|status| row.delivery_status = Set(status));
+        if let Some(status) = new.delivery_status {
+            before.delivery_status.check_transition(status)?;
+            row.delivery_status = Set(status);
+        }
         if let Some(change) = new.tech_stack {
             row.tech_stack = Set(merge_object("tech_stack", row.tech_stack.as_ref(), change)?);
         }
         if let Some(change) = new.timeline {
-            row.timeline = Set(merge_object("timeline", row.timeline.as_ref(), change)?);
+            let timeline = merge_object("timeline", row.timeline.as_ref(), change)?;
+            check_timeline(&timeline)?;
+            row.timeline = Set(timeline);
         }
         new.deadline.map(|deadline| row.deadline = Set(deadline));
         if let Some(change) = new.metadata {

@@ -1,6 +1,7 @@
 //! A person, as a search knows them.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use loam_kernel::{Actor, ApiKeyId, ChatSessionId, UserId};
 use sea_orm::sea_query::Condition;
@@ -15,6 +16,8 @@ const CHUNK: usize = 200;
 const DISTINCTIVE_LENGTH: usize = 6;
 /// The length of an id as text.
 const ID: usize = 36;
+/// What stands for a name that was erased from a text.
+const ERASED: &str = "[erased]";
 /// Fields, headers and attributes whose value is a person's name.
 const FIELDS: [&str; 15] = [
     "user",
@@ -161,6 +164,34 @@ impl Mention<'_> {
         }
     }
 
+    /// A text without what names somebody.
+    pub fn replaced_in_text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for name in self.names.iter().filter(|name| is_distinctive(name)) {
+            text = replaced(&text, words(&text, name).map(|at| at..at + name.len()));
+        }
+        let ids = id_positions(&text).filter(|(_, id)| self.ids.contains(id)).map(|(at, _)| at..at + ID);
+        replaced(&text, ids)
+    }
+
+    /// Takes what names somebody out of a document.
+    pub fn replace_in_json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) if self.in_text(text) => *text = self.replaced_in_text(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.replace_in_json(item)),
+            Value::Object(fields) => {
+                for (field, mut value) in std::mem::take(fields) {
+                    if self.in_field(&field, &value) {
+                        value = ERASED.into();
+                    }
+                    self.replace_in_json(&mut value);
+                    fields.insert(self.replaced_in_text(&field), value);
+                }
+            }
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
     fn in_field(&self, field: &str, value: &Value) -> bool {
         let text = match value {
             Value::String(text) => text.as_str(),
@@ -177,11 +208,28 @@ impl Mention<'_> {
 
 /// The ids in a text.
 pub(super) fn ids_in(text: &str) -> impl Iterator<Item = Uuid> {
+    id_positions(text).map(|(_, id)| id)
+}
+
+/// The ids in a text, with where they begin.
+fn id_positions(text: &str) -> impl Iterator<Item = (usize, Uuid)> {
     let bytes = text.as_bytes();
     memchr::memchr_iter(b'-', bytes).filter_map(|dash| {
         let from = dash.checked_sub(8)?;
-        Uuid::try_parse_ascii(bytes.get(from..from + ID)?).ok()
+        Some((from, Uuid::try_parse_ascii(bytes.get(from..from + ID)?).ok()?))
     })
+}
+
+/// A text with something else in some places, which are in their order and apart.
+fn replaced(text: &str, places: impl Iterator<Item = Range<usize>>) -> String {
+    let (mut kept, mut from) = (String::with_capacity(text.len()), 0);
+    for place in places {
+        kept.push_str(&text[from..place.start]);
+        kept.push_str(ERASED);
+        from = place.end;
+    }
+    kept.push_str(&text[from..]);
+    kept
 }
 
 /// Whether a field's value is a person's name.
@@ -196,11 +244,17 @@ pub(super) fn is_distinctive(name: &str) -> bool {
 
 /// Whether a text holds a word that is not part of a longer one.
 fn has_word(text: &str, word: &str) -> bool {
+    words(text, word).next().is_some()
+}
+
+/// Where a text has a word that is not part of a longer one.
+fn words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word).any(|(at, _)| {
+    let is_whole = move |at: usize| {
         !text[..at].chars().next_back().is_some_and(part)
             && !text[at + word.len()..].chars().next().is_some_and(part)
-    })
+    };
+    text.match_indices(word).map(|(at, _)| at).filter(move |at| is_whole(*at))
 }
 
 #[cfg(test)]
@@ -233,6 +287,24 @@ mod tests {
             assert!(!who.matches_text(text), "{text}");
         }
         assert!(!who.matches_text("00000000-0000-0000-0000-000000000008"));
+    }
+
+    #[test]
+    fn a_text_stays_without_what_names_the_person() {
+        let who = who();
+        let mut value = json!({
+            "raw_text": "bob.brown@example.com (00000000-0000-0000-0000-000000000007) wants xbob.brown@example.com, 17",
+            "user": 17, "bob.brown@example.com": ["bob-1", { "login": "bob-1" }],
+        });
+        who.mention().replace_in_json(&mut value);
+        assert_eq!(
+            value,
+            json!({
+                "raw_text": "[erased] ([erased]) wants xbob.brown@example.com, 17",
+                "user": "[erased]", "[erased]": ["bob-1", { "login": "[erased]" }],
+            })
+        );
+        assert!(!who.matches_json(&value));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod call;
 mod compare;
 mod config;
 mod db;
+mod document;
 mod erasure;
 mod error_log;
 mod export;
@@ -135,6 +136,18 @@ enum Command {
     /// Manage a tenant's projects.
     #[command(subcommand)]
     Project(project::Command),
+    /// Requirements of applications, with their versions.
+    #[command(subcommand)]
+    Requirement(document::Command),
+    /// Product requirements documents (PRDs), with their versions.
+    #[command(subcommand)]
+    Prd(document::Command),
+    /// Technical designs, with their versions.
+    #[command(subcommand)]
+    Design(document::Command),
+    /// API specifications, with their versions.
+    #[command(subcommand)]
+    Spec(document::Command),
     /// Manage a tenant's model providers.
     #[command(subcommand)]
     Provider(provider::Command),
@@ -310,6 +323,10 @@ fn run(cli: Cli) -> Result<()> {
             Command::Export(command) => export::run(command, backend, json).await,
             Command::Key(command) => key::run(command, backend, json).await,
             Command::Project(command) => project::run(command, backend, json).await,
+            Command::Requirement(command) => document::run(document::REQUIREMENT, command, backend, json).await,
+            Command::Prd(command) => document::run(document::PRD, command, backend, json).await,
+            Command::Design(command) => document::run(document::DESIGN, command, backend, json).await,
+            Command::Spec(command) => document::run(document::SPEC, command, backend, json).await,
             Command::Provider(command) => provider::run(command, backend, json).await,
             Command::Price(command) => price::run(command, backend, json).await,
             Command::Route(command) => route::run(command, backend, json).await,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::sources::sources;
 
-const DOMAINS: [&str; 4] = ["identity", "gateway", "conversation", "insight"];
+const DOMAINS: [&str; 5] = ["identity", "gateway", "conversation", "insight", "delivery"];
 
 /// Its own tests may look at the rows that a domain caused elsewhere.
 fn is_test(file: &Path) -> bool {
