@@ -23,17 +23,17 @@ pub use error::{Error, Kind, Result};
 pub use fair::{
     Busy, FairLimits, FairPermit, FairShare, FairUse, run_blocking_limited, run_blocking_without_timeout,
 };
-pub use hex::{from_hex, hex};
 pub use field_filter::field_filter;
+pub use hex::{from_hex, hex};
 pub use ids::{
-    AiAnalysisResultId, AiProviderId, ApiSpecId, DocumentVersionId, PrdDocId, RequirementId, TechDesignId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, AuditLogId,
+    AiAnalysisResultId, AiProviderId, AlertEventId, AlertRuleId, ApiKeyId, ApiLogId, ApiSpecId, AuditLogId,
     AutoAnalysisId, CallTreeId, ChannelChatId, ChannelEventId, ChannelId, ChannelSenderId, ChatSessionId,
-    EndpointStatId, ErasureId, ErrorGroupId, ErrorLogId, FunctionStatId, JobId, LimitId, LlmCallId,
-    LoginSessionId, MessageId, MetricStatId, ModelPriceId, ModelRouteId, NodeId, PerformanceMetricId,
-    PerformanceRecordId, ProjectId, QuarantineId, RecordFunctionId, RejectedRecordId, RetiredProjectKeyId,
-    RoleId, SessionConfigId, SessionSummaryId, SigningKeyId, StatNameId, SuggestionId, SystemConfigId,
-    SystemConfigVersionId, TenantId, TokenIssuerId, ToolCallId, TurnId, UsageStatId, UserId,
-    UserPreferenceId, WebhookDeliveryId, first_id_at,
+    DocumentVersionId, EndpointStatId, ErasureId, ErrorGroupId, ErrorLogId, FunctionStatId, JobId, LimitId,
+    LlmCallId, LoginSessionId, MessageId, MetricStatId, ModelPriceId, ModelRouteId, NodeId,
+    PerformanceMetricId, PerformanceRecordId, PrdDocId, ProjectId, QuarantineId, RecordFunctionId,
+    RejectedRecordId, RequirementId, RetiredProjectKeyId, RoleId, SessionConfigId, SessionSummaryId,
+    SigningKeyId, StatNameId, SuggestionId, SystemConfigId, SystemConfigVersionId, TechDesignId, TenantId,
+    TokenIssuerId, ToolCallId, TurnId, UsageStatId, UserId, UserPreferenceId, WebhookDeliveryId, first_id_at,
 };
 pub use json::{JsonObject, JsonValue, null_or};
 pub use merge_patch::{merge_object, merge_patch, merge_typed};

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use loam_db::{Find, Tx};
 use loam_kernel::{
-    AiProviderId, ChannelId, Order, OrderQuery, Page, PageQuery, ProjectId, Result, Scope, UserId, field_filter,
+    AiProviderId, ChannelId, Order, OrderQuery, Page, PageQuery, ProjectId, Result, Scope, UserId,
+    field_filter,
 };
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Deserialize;

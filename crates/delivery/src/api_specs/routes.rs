@@ -76,10 +76,7 @@ pub struct ApiSpecView {
 impl From<Current<Entity>> for ApiSpecView {
     fn from(current: Current<Entity>) -> Self {
         let Current { row, content } = current;
-        Self {
-            spec: row.into(),
-            openapi_spec: content.openapi_spec,
-        }
+        Self { spec: row.into(), openapi_spec: content.openapi_spec }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use loam_http::surface::present;
 use loam_kernel::{
-    ApiSpecId, Error, ExpectedVersion, JsonObject, Page, PageQuery, ProjectId, Result, Scope, TechDesignId, bounded,
-    truncate_chars,
+    ApiSpecId, Error, ExpectedVersion, JsonObject, Page, PageQuery, ProjectId, Result, Scope, TechDesignId,
+    bounded, truncate_chars,
 };
 use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, Condition, QueryFilter, Value as DbValue};
@@ -174,7 +174,11 @@ impl Delivery {
 fn check_url(url: Option<&str>) -> Result<()> {
     let Some(url) = url else { return Ok(()) };
     bounded("github_url", url, MAX_URL)?;
-    if url.starts_with("https://") { Ok(()) } else { Err(Error::invalid("github_url", "must begin with `https://`")) }
+    if url.starts_with("https://") {
+        Ok(())
+    } else {
+        Err(Error::invalid("github_url", "must begin with `https://`"))
+    }
 }
 
 fn openapi_version(document: &Value) -> Option<&str> {
@@ -186,7 +190,9 @@ impl Content for SpecContent {
         check_title(self.title.as_deref())?;
         match openapi_version(&self.openapi_spec) {
             Some(version) => bounded("openapi_spec.openapi", version, MAX_VERSION),
-            None => Err(Error::invalid("openapi_spec.openapi", "must be the version of OpenAPI, such as 3.1.0")),
+            None => {
+                Err(Error::invalid("openapi_spec.openapi", "must be the version of OpenAPI, such as 3.1.0"))
+            }
         }
     }
 }

@@ -85,7 +85,10 @@ mod tests {
         };
         assert!(pointers(json!({ "openapi": "3.1.0", "info": info, "webhooks": {} })).is_empty());
         assert!(pointers(json!({ "openapi": "3.0.3", "info": info, "paths": {} })).is_empty());
-        assert_eq!(pointers(json!({ "openapi": "3.0.3", "info": {} })), ["/info/title", "/info/version", "/paths"]);
+        assert_eq!(
+            pointers(json!({ "openapi": "3.0.3", "info": {} })),
+            ["/info/title", "/info/version", "/paths"]
+        );
         assert_eq!(pointers(json!({ "openapi": "2.0" })), ["/openapi", "/info", "/paths"]);
         assert_eq!(pointers(json!({ "openapi": "3.1.0", "info": info })), [""]);
         let operation = json!({ "operationId": "list" });

@@ -38,7 +38,11 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable, comment = "who saved it, as in the audit trail; null: erased")]
     pub author: Option<String>,
     /// The model that wrote it.
-    #[sea_orm(column_type = "Text", nullable, comment = "the model that wrote it; null: a person or a program")]
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "the model that wrote it; null: a person or a program"
+    )]
     pub model: Option<String>,
     /// The message.
     #[sea_orm(column_type = "Text", nullable, comment = "why it was saved")]

@@ -7,5 +7,7 @@ mod routes;
 mod store;
 
 pub(crate) use format::{DOCUMENT_VERSION, decode, encode};
-pub(crate) use routes::{CompareQuery, DocumentVersion, DocumentVersionSummary, RestoreVersion, number, version_routes};
+pub(crate) use routes::{
+    CompareQuery, DocumentVersion, DocumentVersionSummary, RestoreVersion, number, version_routes,
+};
 pub(crate) use store::{analysis_by_model, content, get, insert, list};

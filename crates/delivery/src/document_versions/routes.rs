@@ -69,13 +69,13 @@ macro_rules! version_routes {
         /// Changes the status: `draft` to `in_review`, back or to `approved`, and that to `draft` or `superseded`. To approve, and
         /// to change what is approved, the caller also needs `documents:approve`.
         #[utoipa::path(
-            post, path = $transition, tag = $tag, operation_id = $transition_id,
-            params(("id" = $id, Path), ("If-Match" = Option<String>, Header)),
-            request_body = $crate::documents::DocumentTransition,
-            responses((status = 200, body = $view)),
-            extensions(("x-errors" = json!({"409": ["version_conflict", "invalid_transition"]}))),
-            security(("api_key" = [$write]))
-        )]
+                    post, path = $transition, tag = $tag, operation_id = $transition_id,
+                    params(("id" = $id, Path), ("If-Match" = Option<String>, Header)),
+                    request_body = $crate::documents::DocumentTransition,
+                    responses((status = 200, body = $view)),
+                    extensions(("x-errors" = json!({"409": ["version_conflict", "invalid_transition"]}))),
+                    security(("api_key" = [$write]))
+                )]
         async fn transition(
             State(delivery): State<Delivery>,
             Caller(scope): Caller,
@@ -89,11 +89,11 @@ macro_rules! version_routes {
 
         /// Lists the versions, newest first, without their content.
         #[utoipa::path(
-            get, path = $versions, tag = $tag, operation_id = $versions_id,
-            params(("id" = $id, Path), PageQuery),
-            responses((status = 200, body = Page<$crate::document_versions::DocumentVersionSummary>)),
-            security(("api_key" = [$read]))
-        )]
+                    get, path = $versions, tag = $tag, operation_id = $versions_id,
+                    params(("id" = $id, Path), PageQuery),
+                    responses((status = 200, body = Page<$crate::document_versions::DocumentVersionSummary>)),
+                    security(("api_key" = [$read]))
+                )]
         async fn versions(
             State(delivery): State<Delivery>,
             Caller(scope): Caller,
@@ -105,11 +105,11 @@ macro_rules! version_routes {
 
         /// Gets a version with its content.
         #[utoipa::path(
-            get, path = $version, tag = $tag, operation_id = $version_id,
-            params(("id" = $id, Path), ("number" = i64, Path)),
-            responses((status = 200, body = $crate::document_versions::DocumentVersion)),
-            security(("api_key" = [$read]))
-        )]
+                    get, path = $version, tag = $tag, operation_id = $version_id,
+                    params(("id" = $id, Path), ("number" = i64, Path)),
+                    responses((status = 200, body = $crate::document_versions::DocumentVersion)),
+                    security(("api_key" = [$read]))
+                )]
         async fn version(
             State(delivery): State<Delivery>,
             Caller(scope): Caller,
@@ -121,13 +121,13 @@ macro_rules! version_routes {
 
         /// Restores a version: its content becomes that of a new one.
         #[utoipa::path(
-            post, path = $restore, tag = $tag, operation_id = $restore_id,
-            params(("id" = $id, Path), ("number" = i64, Path), ("If-Match" = Option<String>, Header)),
-            request_body = $crate::document_versions::RestoreVersion,
-            responses((status = 200, body = $view)),
-            extensions(("x-errors" = json!({"409": ["version_conflict", "document_not_editable"]}))),
-            security(("api_key" = [$write]))
-        )]
+                    post, path = $restore, tag = $tag, operation_id = $restore_id,
+                    params(("id" = $id, Path), ("number" = i64, Path), ("If-Match" = Option<String>, Header)),
+                    request_body = $crate::document_versions::RestoreVersion,
+                    responses((status = 200, body = $view)),
+                    extensions(("x-errors" = json!({"409": ["version_conflict", "document_not_editable"]}))),
+                    security(("api_key" = [$write]))
+                )]
         async fn restore(
             State(delivery): State<Delivery>,
             Caller(scope): Caller,
@@ -137,17 +137,18 @@ macro_rules! version_routes {
         ) -> ApiResult<Tagged<$view>> {
             let place = (id.into(), $crate::document_versions::number(&number)?);
             let (base, message) = (how.base_version, how.message);
-            let document = delivery.restore_version::<$entity>(&scope, place, &version, base, message).await?;
+            let document =
+                delivery.restore_version::<$entity>(&scope, place, &version, base, message).await?;
             Ok(Tagged::new(document.row.updated_at, document.into()))
         }
 
         /// Compares two versions, field by field.
         #[utoipa::path(
-            get, path = $compare, tag = $tag, operation_id = $compare_id,
-            params(("id" = $id, Path), $crate::document_versions::CompareQuery),
-            responses((status = 200, body = $crate::document_versions::compare::Comparison)),
-            security(("api_key" = [$read]))
-        )]
+                    get, path = $compare, tag = $tag, operation_id = $compare_id,
+                    params(("id" = $id, Path), $crate::document_versions::CompareQuery),
+                    responses((status = 200, body = $crate::document_versions::compare::Comparison)),
+                    security(("api_key" = [$read]))
+                )]
         async fn compare(
             State(delivery): State<Delivery>,
             Caller(scope): Caller,

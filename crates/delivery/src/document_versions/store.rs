@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use loam_db::{Tenant, Tx};
 use loam_kernel::{Clock, DocumentVersionId, Error, Order, Page, PageQuery, Result, TenantId};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DerivePartialModel, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, DerivePartialModel, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Set,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -76,18 +77,8 @@ pub(crate) async fn get<E: Document>(
     number: i64,
 ) -> Result<DocumentVersion> {
     let found = tx.find::<Entity>().filter(E::OWNER.eq(document)).filter(Column::Number.eq(number));
-    let row = found.one().await?.ok_or_else(missing)?;
-    let content = decode(&row.content)?;
-    let version = DocumentVersionSummary {
-        id: row.id,
-        number: row.number,
-        parent: row.parent,
-        author: row.author,
-        model: row.model,
-        message: row.message,
-        created_at: row.created_at,
-    };
-    Ok(DocumentVersion { version, content })
+    let row = found.partial::<Row>().await?.into_iter().next().ok_or_else(missing)?;
+    Ok(DocumentVersion { version: row.into(), content: content::<E, _>(tx, document, number).await? })
 }
 
 /// The versions of a document, newest first.
@@ -99,15 +90,21 @@ pub(crate) async fn list<E: Document>(
     let find = tx.find::<Entity>().filter(E::OWNER.eq(document));
     let at = |row: &Row| (row.number, row.id.0);
     let rows = find.partial_page_by_unique::<Row, i64>(page, Order::Desc, Column::Number, at).await?;
-    Ok(rows.map(|row| DocumentVersionSummary {
-        id: row.id,
-        number: row.number,
-        parent: row.parent,
-        author: row.author,
-        model: row.model,
-        message: row.message,
-        created_at: row.created_at,
-    }))
+    Ok(rows.map(DocumentVersionSummary::from))
+}
+
+impl From<Row> for DocumentVersionSummary {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            number: row.number,
+            parent: row.parent,
+            author: row.author,
+            model: row.model,
+            message: row.message,
+            created_at: row.created_at,
+        }
+    }
 }
 
 /// The `ai_analysis` of the newest version that a model wrote; none if no model wrote one.

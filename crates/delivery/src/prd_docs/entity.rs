@@ -7,7 +7,10 @@ use crate::documents::DocumentStatus;
 
 /// A product requirements document (PRD).
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "prd_docs", comment = "product requirements documents; their content is in document_versions")]
+#[sea_orm(
+    table_name = "prd_docs",
+    comment = "product requirements documents; their content is in document_versions"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]

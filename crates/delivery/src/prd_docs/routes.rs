@@ -60,10 +60,7 @@ pub struct PrdDocView {
 impl From<Current<Entity>> for PrdDocView {
     fn from(current: Current<Entity>) -> Self {
         let Current { row, content } = current;
-        Self {
-            prd_doc: row.into(),
-            markdown_content: content.markdown_content,
-        }
+        Self { prd_doc: row.into(), markdown_content: content.markdown_content }
     }
 }
 

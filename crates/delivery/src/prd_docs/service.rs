@@ -93,8 +93,8 @@ impl Delivery {
     pub(super) async fn create_prd_doc(&self, scope: &Scope, new: PrdDocCreate) -> Result<Current<Entity>> {
         let tx = self.db.write(scope).await?;
         let requirement = tx.get::<requirements::Entity>(new.requirement_id).await?;
-        let requirement = requirement
-            .ok_or_else(|| Error::invalid("requirement_id", "no requirement with this ID"))?;
+        let requirement =
+            requirement.ok_or_else(|| Error::invalid("requirement_id", "no requirement with this ID"))?;
         let content = PrdContent {
             title: new.title.or_else(|| first_line(&new.markdown_content)),
             markdown_content: new.markdown_content,
@@ -133,7 +133,10 @@ impl Content for PrdContent {
         no_nul("markdown_content", &self.markdown_content)?;
         match self.markdown_content.len() {
             0..=MAX_BYTES => Ok(()),
-            size => Err(Error::invalid("markdown_content", format!("has {size} bytes; at most {MAX_BYTES} are allowed"))),
+            size => Err(Error::invalid(
+                "markdown_content",
+                format!("has {size} bytes; at most {MAX_BYTES} are allowed"),
+            )),
         }
     }
 }

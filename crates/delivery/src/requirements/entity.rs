@@ -7,7 +7,10 @@ use crate::documents::DocumentStatus;
 
 /// A requirement.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "requirements", comment = "requirements of applications; their content is in document_versions")]
+#[sea_orm(
+    table_name = "requirements",
+    comment = "requirements of applications; their content is in document_versions"
+)]
 pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use loam_http::surface::present;
 use loam_kernel::{
-    Error, ExpectedVersion, Order, Page, PageQuery, ProjectId, RequirementId, Result, Scope, bounded, merge_typed,
+    Error, ExpectedVersion, Order, Page, PageQuery, ProjectId, RequirementId, Result, Scope, bounded,
+    merge_typed,
 };
 use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, Condition, QueryFilter, Value as DbValue};

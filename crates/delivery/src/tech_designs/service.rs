@@ -3,7 +3,8 @@
 use loam_db::{Tenant, Tx};
 use loam_http::surface::present;
 use loam_kernel::{
-    ApiSpecId, Error, ExpectedVersion, Page, PageQuery, PrdDocId, ProjectId, Result, Scope, TechDesignId, merge_typed,
+    ApiSpecId, Error, ExpectedVersion, Page, PageQuery, PrdDocId, ProjectId, Result, Scope, TechDesignId,
+    merge_typed,
 };
 use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, Condition, QueryFilter, Value as DbValue};

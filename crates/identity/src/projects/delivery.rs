@@ -108,7 +108,10 @@ mod tests {
             (json!({}), "timeline.milestones"),
             (json!([milestone, late]), "timeline.milestones[1]"),
             (json!([{ "name": "beta" }]), "timeline.milestones[0]"),
-            (json!([{ "name": " ", "date": "2027-01-31T00:00:00Z", "completed": false }]), "timeline.milestones[0].name"),
+            (
+                json!([{ "name": " ", "date": "2027-01-31T00:00:00Z", "completed": false }]),
+                "timeline.milestones[0].name",
+            ),
         ] {
             assert_eq!(check(wrong).expect_err("refused").param(), Some(param));
         }

@@ -167,7 +167,10 @@ impl Mention<'_> {
     /// A text without what names somebody.
     pub fn replaced_in_text(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for name in self.names.iter().filter(|name| is_distinctive(name)) {
+        // a name may be the beginning of an address
+        let mut names: Vec<&str> = self.names.iter().copied().filter(|name| is_distinctive(name)).collect();
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        for name in names {
             text = replaced(&text, words(&text, name).map(|at| at..at + name.len()));
         }
         let ids = id_positions(&text).filter(|(_, id)| self.ids.contains(id)).map(|(at, _)| at..at + ID);

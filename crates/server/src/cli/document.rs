@@ -227,8 +227,13 @@ pub(super) async fn run(kind: Kind, command: Command, backend: &Backend, json: b
         }
         Command::Restore { tenant, id, version, base } => {
             let api = backend.api(&tenant).await?;
-            act(&api, &format!("{collection}/{id}/versions/{version}/restore"), json!({ "base_version": base }), json)
-                .await
+            act(
+                &api,
+                &format!("{collection}/{id}/versions/{version}/restore"),
+                json!({ "base_version": base }),
+                json,
+            )
+            .await
         }
         Command::Status { tenant, id, status, base } => {
             let api = backend.api(&tenant).await?;

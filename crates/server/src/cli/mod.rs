@@ -323,7 +323,9 @@ fn run(cli: Cli) -> Result<()> {
             Command::Export(command) => export::run(command, backend, json).await,
             Command::Key(command) => key::run(command, backend, json).await,
             Command::Project(command) => project::run(command, backend, json).await,
-            Command::Requirement(command) => document::run(document::REQUIREMENT, command, backend, json).await,
+            Command::Requirement(command) => {
+                document::run(document::REQUIREMENT, command, backend, json).await
+            }
             Command::Prd(command) => document::run(document::PRD, command, backend, json).await,
             Command::Design(command) => document::run(document::DESIGN, command, backend, json).await,
             Command::Spec(command) => document::run(document::SPEC, command, backend, json).await,

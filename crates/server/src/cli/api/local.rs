@@ -61,10 +61,10 @@ impl Local {
     }
 
     fn new(core: Core) -> Self {
-        let [identity, conversation, insight, gateway, platform, server] =
+        let [identity, conversation, delivery, insight, gateway, platform, server] =
             core.domains().map(DomainRoutes::new);
         // most used first
-        let domains = [identity, gateway, conversation, insight, platform, server];
+        let domains = [identity, gateway, conversation, insight, delivery, platform, server];
         Self { core: Arc::new(core), domains: Arc::new(domains), scope: admin::operator() }
     }
 
