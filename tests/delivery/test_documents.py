@@ -141,7 +141,7 @@ def test_what_is_not_valid_is_refused_with_its_field(delivered, collection, fiel
     assert_error(refused, 400, None, param)
     change = {"base_version": 1} | fields
     refused = delivered.api.call("PATCH", f"/api/v1/{collection}/{made[collection]['id']}", json=change)
-    assert_error(refused, 400, None, param.split(".")[0].split("[")[0])
+    assert_error(refused, 400, None, param)
     assert delivered.api.get(f"/api/v1/{collection}/{made[collection]['id']}") == made[collection]
 
 

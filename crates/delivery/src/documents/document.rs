@@ -1,10 +1,11 @@
 //! What a kind of documents is to the code that stores all of them.
 
-use loam_kernel::{Error, Kind, Result, bounded, truncate_chars};
+use loam_kernel::{Error, Kind, Result, bounded, merge_object, truncate_chars};
 use loam_platform::changes::Audited;
 use sea_orm::{EntityTrait, IntoActiveModel, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::DocumentStatus;
@@ -75,6 +76,24 @@ impl Save {
         self.message.as_deref().map_or(Ok(()), |text| bounded("message", text, 1000))?;
         self.model.as_deref().map_or(Ok(()), |text| bounded("model", text, 200))
     }
+}
+
+/// A field of a content after a change of some of its fields.
+///
+/// # Errors
+/// When the result is not valid; the error names the field at fault.
+pub(crate) fn merged<T: DeserializeOwned>(
+    param: &str,
+    stored: &impl Serialize,
+    change: Map<String, Json>,
+) -> Result<T> {
+    let stored = serde_json::to_value(stored).map_err(Error::internal)?;
+    let value = merge_object(param, &stored, change)?;
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let param = if path == "." { param.to_owned() } else { format!("{param}.{path}") };
+        Error::invalid(param, format!("is invalid: {}", error.into_inner()))
+    })
 }
 
 /// Rejects a title that is empty or too long.

@@ -4,6 +4,6 @@ mod document;
 mod status;
 mod store;
 
-pub(crate) use document::{Content, Document, Head, Save, check_title, first_line};
+pub(crate) use document::{Content, Document, Head, Save, check_title, first_line, merged};
 pub(crate) use status::{DocumentStatus, DocumentTransition};
 pub(crate) use store::Current;

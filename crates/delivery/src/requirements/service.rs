@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use loam_http::surface::present;
 use loam_kernel::{
     Error, ExpectedVersion, Order, Page, PageQuery, ProjectId, RequirementId, Result, Scope, bounded,
-    merge_typed,
 };
 use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, Condition, QueryFilter, Value as DbValue};
@@ -17,7 +16,9 @@ use super::entity::{Column, Entity, Model};
 use crate::Delivery;
 use crate::document_versions::compare::{FieldChange, field_changes};
 use crate::document_versions::{analysis_by_model, entity as versions};
-use crate::documents::{Content, Current, Document, DocumentStatus, Head, Save, check_title, first_line};
+use crate::documents::{
+    Content, Current, Document, DocumentStatus, Head, Save, check_title, first_line, merged,
+};
 
 /// Maximum length of a text, in characters.
 const MAX_TEXT: usize = 200_000;
@@ -175,7 +176,7 @@ impl Delivery {
             None => {}
             Some(None) => content.ai_analysis = None,
             Some(Some(change)) => {
-                content.ai_analysis = Some(merge_typed("ai_analysis", &before, change)?);
+                content.ai_analysis = Some(merged("ai_analysis", &before, change)?);
             }
         }
         let after = json!(content.ai_analysis);

@@ -4,7 +4,6 @@ use loam_db::{Tenant, Tx};
 use loam_http::surface::present;
 use loam_kernel::{
     ApiSpecId, Error, ExpectedVersion, Page, PageQuery, PrdDocId, ProjectId, Result, Scope, TechDesignId,
-    merge_typed,
 };
 use loam_platform::changes::Audited;
 use sea_orm::{ColumnTrait, Condition, QueryFilter, Value as DbValue};
@@ -17,7 +16,7 @@ use super::entity::{ArchitectureType, Column, Entity, Model};
 use crate::Delivery;
 use crate::api_specs::entity as api_specs;
 use crate::document_versions::entity as versions;
-use crate::documents::{Current, Document, DocumentStatus, Head, Save};
+use crate::documents::{Current, Document, DocumentStatus, Head, Save, merged};
 use crate::prd_docs::entity as prd_docs;
 
 /// A new technical design.
@@ -143,16 +142,14 @@ impl Delivery {
         let mut content = current.content.clone();
         new.title.map(|title| content.title = title);
         if let Some(change) = new.architecture {
-            let before = json!(content.architecture);
-            let merged = change.map(|change| merge_typed("architecture", &before, change));
-            content.architecture = merged.transpose()?;
+            let changed = change.map(|change| merged("architecture", &content.architecture, change));
+            content.architecture = changed.transpose()?;
         }
         new.plantuml_code.map(|code| content.plantuml_code = code);
         new.decision_log.map(|decisions| content.decision_log = decisions);
         if let Some(change) = new.risk_assessment {
-            let before = json!(content.risk_assessment);
-            let merged = change.map(|change| merge_typed("risk_assessment", &before, change));
-            content.risk_assessment = merged.transpose()?;
+            let changed = change.map(|change| merged("risk_assessment", &content.risk_assessment, change));
+            content.risk_assessment = changed.transpose()?;
         }
         let mut columns = Vec::new();
         if let Some(spec) = new.api_spec_id {

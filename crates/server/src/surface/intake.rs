@@ -14,7 +14,7 @@ pub(super) const EVENTS: &str = "/api/v1/channels/{id}/events";
 /// Suffix of the paths of imports, which have larger bodies.
 const IMPORT: &str = "/import";
 /// The paths of resources with content of people, models and applications, which may include files.
-const CONTENT: [&str; 8] = [
+const CONTENT: [&str; 12] = [
     "/api/v1/messages",
     "/api/v1/chat_sessions/{id}/turns",
     "/api/v1/chat_sessions/{id}/tools",
@@ -23,6 +23,10 @@ const CONTENT: [&str; 8] = [
     "/api/public/otel/",
     "/api/v1/performance_metrics",
     "/api/v1/rejected_records",
+    "/api/v1/requirements",
+    "/api/v1/prd_docs",
+    "/api/v1/tech_designs",
+    "/api/v1/api_specs",
 ];
 
 /// The limit of a body.

@@ -19,7 +19,7 @@ use crate::config::Config;
 #[derive(Clone)]
 pub(in crate::cli) struct Local {
     core: Arc<Core>,
-    domains: Arc<[DomainRoutes; 6]>,
+    domains: Arc<[DomainRoutes; 7]>,
     scope: Scope,
 }
 
