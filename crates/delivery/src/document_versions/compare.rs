@@ -43,7 +43,7 @@ pub struct FieldChange {
 
 /// What differs between two versions.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Comparison {
+pub struct DocumentComparison {
     /// Number of the version before.
     from: i64,
     /// Number of the version after.
@@ -55,11 +55,11 @@ pub struct Comparison {
 }
 
 /// Compares two versions, each with its number.
-pub(crate) fn compare((from, before): (i64, &Value), (to, after): (i64, &Value)) -> Comparison {
+pub(crate) fn compare((from, before): (i64, &Value), (to, after): (i64, &Value)) -> DocumentComparison {
     let mut changes = field_changes(before, after);
     let is_truncated = changes.len() > MAX_CHANGES;
     changes.truncate(MAX_CHANGES);
-    Comparison { from, to, changes, is_truncated }
+    DocumentComparison { from, to, changes, is_truncated }
 }
 
 /// The fields that differ; one more than are listed, if there are more.

@@ -66,8 +66,8 @@ macro_rules! version_routes {
         version: $version:tt $version_id:tt, restore: $restore:tt $restore_id:tt,
         compare: $compare:tt $compare_id:tt $(,)?
     ) => {
-        /// Changes the status: `draft` to `in_review`, back or to `approved`, and that to `draft` or `superseded`. To approve, and
-        /// to change what is approved, the caller also needs `documents:approve`.
+        /// Changes the status: `draft`, `in_review`, `approved`, `superseded`. What is in review or approved can also become a
+        /// draft again. To approve, and to change what is approved, the caller also needs `documents:approve`.
         #[utoipa::path(
                     post, path = $transition, tag = $tag, operation_id = $transition_id,
                     params(("id" = $id, Path), ("If-Match" = Option<String>, Header)),
@@ -146,7 +146,7 @@ macro_rules! version_routes {
         #[utoipa::path(
                     get, path = $compare, tag = $tag, operation_id = $compare_id,
                     params(("id" = $id, Path), $crate::document_versions::CompareQuery),
-                    responses((status = 200, body = $crate::document_versions::compare::Comparison)),
+                    responses((status = 200, body = $crate::document_versions::compare::DocumentComparison)),
                     security(("api_key" = [$read]))
                 )]
         async fn compare(
@@ -154,7 +154,7 @@ macro_rules! version_routes {
             Caller(scope): Caller,
             Path(id): Path<$id>,
             Query(query): Query<$crate::document_versions::CompareQuery>,
-        ) -> ApiResult<JsonResponse<$crate::document_versions::compare::Comparison>> {
+        ) -> ApiResult<JsonResponse<$crate::document_versions::compare::DocumentComparison>> {
             let (id, range) = (id.into(), (query.from, query.to));
             Ok(JsonResponse(delivery.compare_versions::<$entity>(&scope, id, range).await?))
         }

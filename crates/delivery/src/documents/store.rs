@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Content, Document, DocumentStatus, DocumentTransition, Save};
 use crate::Delivery;
-use crate::document_versions::compare::{Comparison, compare};
+use crate::document_versions::compare::{DocumentComparison, compare};
 use crate::document_versions::{self as versions, DocumentVersion, DocumentVersionSummary};
 
 /// A document with the content of its current version.
@@ -178,7 +178,7 @@ impl Delivery {
         scope: &Scope,
         id: Uuid,
         (from, to): (i64, i64),
-    ) -> Result<Comparison> {
+    ) -> Result<DocumentComparison> {
         let tx = self.db.read(scope).await?;
         let before: Value = versions::content::<E, _>(&tx, id, from).await?;
         let after: Value = versions::content::<E, _>(&tx, id, to).await?;
