@@ -139,7 +139,7 @@ async fn update(
     Ok(Tagged::new(document.row.updated_at, document.into()))
 }
 
-/// Deletes a PRD with its versions, and with the designs and specifications that were made from it.
+/// Deletes a PRD with its versions. The designs and specifications that were made from it are deleted too.
 #[utoipa::path(
     delete, path = "/api/v1/prd_docs/{id}", tag = "prd_docs", operation_id = "prd_docs_delete",
     params(("id" = PrdDocId, Path)),

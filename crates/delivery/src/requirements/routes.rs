@@ -155,7 +155,7 @@ async fn update(
     Ok(Tagged::new(requirement.row.updated_at, requirement.into()))
 }
 
-/// Deletes a requirement with its versions, and with the PRDs, designs and specifications that were made from it.
+/// Deletes a requirement with its versions. The PRDs, designs and specifications that were made from it are deleted too.
 #[utoipa::path(
     delete, path = "/api/v1/requirements/{id}", tag = "requirements", operation_id = "requirements_delete",
     params(("id" = RequirementId, Path)),

@@ -156,7 +156,7 @@ async fn update(
     Ok(Tagged::new(document.row.updated_at, document.into()))
 }
 
-/// Deletes a technical design with its versions, and with the API specifications that were made from it.
+/// Deletes a technical design with its versions. The API specifications that were made from it are deleted too.
 #[utoipa::path(
     delete, path = "/api/v1/tech_designs/{id}", tag = "tech_designs", operation_id = "tech_designs_delete",
     params(("id" = TechDesignId, Path)),
