@@ -44,6 +44,10 @@ def test_a_log_in_opens_what_the_users_roles_open(api, ann):
     assert session["actor"] == f"user:{ann['id']}"
     assert "users:write" in session["permissions"]
     assert session["csrf_token"] == browser.csrf
+    tenant = api.get(f"/api/v1/tenants/{session['tenant_id']}")
+    assert (session["tenant_slug"], session["tenant_name"]) == (tenant["slug"], tenant["name"])
+    unprivileged = api.with_key(api.create("api_keys", {"name": f"sees-{ann['username']}", "scopes": ["gateway:call"]})["key"])
+    assert unprivileged.get("/api/v1/session")["tenant_slug"] == tenant["slug"], "no permission is needed to know the own tenant"
     browser.call("GET", "/api/v1/users", 200)
     assert_error(browser.call("GET", "/api/v1/tenants"), 403, "missing_permission")
 

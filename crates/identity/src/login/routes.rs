@@ -37,6 +37,10 @@ pub(crate) struct LoggedInView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionView {
     tenant_id: TenantId,
+    /// Slug of the tenant.
+    tenant_slug: String,
+    /// Display name of the tenant.
+    tenant_name: String,
     /// `user:<id>`, `api_key:<id>`, `service:…`, `end_user:<id>`: as in the audit trail.
     actor: String,
     /// The acting user, if any.
@@ -117,7 +121,7 @@ async fn log_out(
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]))
 }
 
-/// Returns the caller and its permissions, for any credential.
+/// Returns the caller, its tenant and its permissions, for any credential.
 #[utoipa::path(
     get, path = "/api/v1/session", tag = "login", operation_id = "session_get",
     responses((status = 200, body = SessionView)),
@@ -129,10 +133,13 @@ async fn session(
     headers: HeaderMap,
 ) -> ApiResult<impl IntoResponse> {
     let user = user_of(&identity, &scope).await?;
+    let tenant = identity.get_tenant(&scope, scope.tenant()).await?;
     let token = scope.session.and_then(|_| cookie::of(&headers, scope.origin()));
     let reset = user.as_ref().is_some_and(|user| user.password_reset_at.is_some());
     let view = SessionView {
-        tenant_id: scope.tenant(),
+        tenant_id: tenant.id,
+        tenant_slug: tenant.slug,
+        tenant_name: tenant.name,
         actor: scope.actor().label(),
         user: user.map(UserView::from),
         permissions: scope.permissions().names().to_vec(),
