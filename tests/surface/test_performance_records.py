@@ -130,6 +130,7 @@ def test_statistics_tell_endpoints_functions_and_versions_apart(told):
     (whole,) = api.get("/api/v1/endpoint_stats", **mine)["data"]
     assert (whole["endpoint"], whole["requests"], whole["errors"]) == ("GET /orders/{id}", 10, 2)
     assert whole["error_rate"] == pytest.approx(0.2)
+    assert (whole["peak_memory"], whole["avg_memory_delta"]) == (64, 1), "megabytes, as the records have them"
     assert whole["p99"] == pytest.approx(0.15, rel=0.011)
     split = {row["version"]: row for row in api.get("/api/v1/endpoint_stats", by_version=True, **mine)["data"]}
     assert split["1.0"]["p50"] == pytest.approx(0.1, rel=0.011)

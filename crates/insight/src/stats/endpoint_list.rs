@@ -12,7 +12,7 @@ use super::range::{Quantiles, Range, share};
 use super::sums::{EndpointSum, Sum};
 use super::{Filter, GroupBy, GroupKey, OwnedGroupKey};
 use crate::performance_records::{CacheMetrics, DatabaseMetrics, megabytes, seconds};
-use crate::stats::Stats;
+use crate::stats::{MEGABYTE, Stats};
 
 /// What endpoints are sorted by, in descending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -60,7 +60,7 @@ pub struct EndpointStats {
     cache_hit_rate: Option<f64>,
     /// Highest memory use of a request.
     peak_memory: Option<i64>,
-    /// Average growth of memory per request, in bytes.
+    /// Average growth of memory per request.
     avg_memory_delta: Option<f64>,
     /// Number of calls in the call trees of all requests.
     calls: i64,
@@ -94,7 +94,8 @@ impl EndpointSum {
             cache_hit_rate: share(self.cache_hits, self.cache_hits + self.cache_misses),
             peak_memory: (self.memory_peak != 0).then(|| megabytes(self.memory_peak)),
             avg_memory_delta: each(self.memory_delta)
-                .filter(|_| self.memory_peak != 0 || self.memory_delta != 0),
+                .filter(|_| self.memory_peak != 0 || self.memory_delta != 0)
+                .map(|bytes| bytes / MEGABYTE),
             calls: self.calls,
         }
     }
