@@ -46,7 +46,8 @@ pub struct AuditLogFilter {
 pub struct VerifyQuery {
     /// Start after this sequence number, whose row is trusted: `verified_to` of an incomplete verification.
     from_sequence: Option<i64>,
-    /// A previously noted head, as `sequence:hash` or the hash alone, which must still be in the chain.
+    /// A previously noted head, as `sequence:hash`, which must still be in the chain; without `from_sequence` also its hash
+    /// alone.
     expect_head: Option<String>,
 }
 

@@ -42,7 +42,7 @@ impl ChainVerifier {
     /// Starts after a row, or at the beginning of the chain.
     pub(super) fn new(behind: Head, expected: Option<Expected>) -> Self {
         let mut verifier = Self {
-            last: behind,
+            last: behind.clone(),
             rows: 0,
             erased: 0,
             attested: 0,
@@ -52,7 +52,7 @@ impl ChainVerifier {
             expected,
             expected_found: false,
         };
-        verifier.look_for_expected();
+        verifier.look_for_expected(&behind);
         verifier
     }
 
@@ -93,7 +93,7 @@ impl ChainVerifier {
             }
         }
         self.last = Head { sequence: row.sequence.max(self.last.sequence), hash: row.hash.clone() };
-        self.look_for_expected();
+        self.expected_found |= self.expected.as_ref().is_some_and(|expected| expected.is_at(&self.last));
     }
 
     /// Compares the end of the chain with the head.
@@ -170,10 +170,8 @@ impl ChainVerifier {
         self.rows
     }
 
-    fn look_for_expected(&mut self) {
-        self.expected_found |= self.expected.as_ref().is_some_and(|expected| {
-            expected.hash == self.last.hash
-                && expected.sequence.is_none_or(|sequence| sequence == self.last.sequence)
-        });
+    /// Compares the expected head with a place of the chain.
+    pub(super) fn look_for_expected(&mut self, place: &Head) {
+        self.expected_found |= self.expected.as_ref().is_some_and(|expected| expected.is_at(place));
     }
 }

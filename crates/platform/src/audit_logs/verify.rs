@@ -48,6 +48,13 @@ pub struct Expected {
     pub(super) hash: Vec<u8>,
 }
 
+impl Expected {
+    /// Whether it is this place of a chain.
+    pub(super) fn is_at(&self, place: &Head) -> bool {
+        self.hash == place.hash && self.sequence.is_none_or(|sequence| sequence == place.sequence)
+    }
+}
+
 impl FromStr for Expected {
     type Err = Error;
 
@@ -103,7 +110,8 @@ impl Audit {
         self.scope.tenant()
     }
 
-    /// Verifies the chain after a sequence number (0: from its beginning) to its head, or until the timeout.
+    /// Verifies the chain after a sequence number (0: from its beginning) to its head, or until the timeout. An expected
+    /// head from before that number is compared with its row; it needs its sequence number, as earlier rows aren't read.
     pub async fn verify(
         &self,
         from: i64,
@@ -112,8 +120,21 @@ impl Audit {
     ) -> Result<Verification> {
         let began = Instant::now();
         let behind = self.place(from).await?;
+        let earlier = match &expected {
+            Some(Expected { sequence: None, .. }) if from > 0 => {
+                let message = "must be `sequence:hash` with `from_sequence`: a hash alone is not found in the rows before it";
+                return Err(Error::invalid("expect_head", message));
+            }
+            Some(Expected { sequence: Some(sequence), .. }) if *sequence < from => {
+                self.row(*sequence).await?
+            }
+            _ => None,
+        };
         let (beyond, head) = self.end().await?;
         let mut verifier = ChainVerifier::new(behind, expected);
+        if let Some(earlier) = earlier {
+            verifier.look_for_expected(&earlier);
+        }
         if beyond > head.sequence {
             verifier.fault(
                 head.sequence + 1,
@@ -139,15 +160,18 @@ impl Audit {
 
     /// The trusted row with a sequence number.
     async fn place(&self, sequence: i64) -> Result<Head> {
+        self.row(sequence)
+            .await?
+            .ok_or_else(|| Error::invalid("from_sequence", "the chain has no row with this sequence number"))
+    }
+
+    async fn row(&self, sequence: i64) -> Result<Option<Head>> {
         if sequence == 0 {
-            return Ok(Head::genesis());
+            return Ok(Some(Head::genesis()));
         }
         let tx = self.db.read(&self.scope).await?;
         let row = tx.find::<Entity>().filter(Column::Sequence.eq(sequence)).one().await?;
-        let row = row.ok_or_else(|| {
-            Error::invalid("from_sequence", "the chain has no row with this sequence number")
-        })?;
-        Ok(Head { sequence: row.sequence, hash: row.hash })
+        Ok(row.map(|row| Head { sequence: row.sequence, hash: row.hash }))
     }
 
     /// The place of the last row, and the head. In this order: a row that is added in between comes with its head.

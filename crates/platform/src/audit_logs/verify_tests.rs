@@ -19,6 +19,7 @@ on_both![
     a_cut_tail_is_found,
     a_chain_written_anew_is_found_by_a_head_noted_earlier,
     a_long_chain_is_checked_in_parts,
+    a_head_from_before_a_part_is_compared_with_its_row,
     an_export_is_checked_without_a_database,
     every_changed_byte_of_an_export_is_found,
 ];
@@ -194,6 +195,22 @@ async fn a_long_chain_is_checked_in_parts(fixture: Database) {
     let first = audit(&fixture.db).verify(0, None, Some(std::time::Duration::ZERO)).await.unwrap();
     assert!(first.ok && !first.complete && first.verified_to == 12, "{first:?}");
     assert_eq!(audit(&fixture.db).verify(99, None, None).await.unwrap_err().param(), Some("from_sequence"));
+}
+
+async fn a_head_from_before_a_part_is_compared_with_its_row(fixture: Database) {
+    let fixture = chained(fixture, 5).await;
+    let noted = verify(&fixture).await.head;
+    write(&fixture.db, ACME, json!({ "n": 6 })).await.unwrap();
+    write(&fixture.db, ACME, json!({ "n": 7 })).await.unwrap();
+    let after_six = async |head: &str| {
+        let expected: Expected = head.parse().unwrap();
+        audit(&fixture.db).verify(6, Some(expected), None).await
+    };
+    let found = after_six(&noted).await.unwrap();
+    assert!(found.ok && found.rows == 1, "{found:?}");
+    let (_, hash) = noted.split_once(':').unwrap();
+    assert_eq!(places(&after_six(&format!("4:{hash}")).await.unwrap()), [4]);
+    assert_eq!(after_six(hash).await.unwrap_err().param(), Some("expect_head"));
 }
 
 async fn an_export_is_checked_without_a_database(fixture: Database) {
