@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 from support.api import assert_error, eventually
-from support.conversation import QUICK, WANTS, Chat, Stream, prompts, reply, with_tool
+from support.conversation import QUICK, WANTS, Chat, Reading, Stream, prompts, reply, with_tool
 from support.deployment import add_usual_providers, deploy
 
 
@@ -45,6 +45,21 @@ def test_the_client_executes_tools_and_the_model_continues(chat, mock):
     [used] = session.api.get("/api/v1/tool_calls", session_id=session.id)["data"]
     assert (used["id"], used["status"]) == (open_use["id"], "succeeded")
     assert session.api.get(f"/api/v1/tool_calls/{used['id']}")["result"] == "21 °C"
+
+
+def test_a_resumed_stream_begins_with_the_results(chat, mock):
+    mock.script(WANTS)
+    session = with_tool(chat())
+    stream = session.stream("how is the weather?")
+    turn = stream.events[0].data["turn_id"]
+    [wanted] = stream.last().data["tool_calls"]
+    mock.script(reply("it is 21 degrees"))
+    results = {"tool_results": [{"tool_call_id": wanted["id"], "content": "21 °C"}], "stream": True}
+    with session.api.http.stream("POST", f"{session.turns}/{turn}/tool_results", json=results) as answer:
+        assert answer.status_code == 200, answer.read()
+        rest = Reading(answer).to_the_end()
+    assert rest.kinds() == ["tool_result", "message", "delta", "message", "ended"]
+    assert stream.raw + rest.raw == session.again(turn).raw, "no event is missing between both"
 
 
 def test_schemas_reach_the_provider_in_the_order_in_which_they_were_sent(chat, mock):

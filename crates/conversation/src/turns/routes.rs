@@ -16,6 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::entity::TurnState;
 use super::input::{ToolResultsCreate, TurnCreate, TurnRegenerate};
 use super::live::LiveTurn;
+use super::service::EventsSoFar;
 use super::stream_event::TurnStreamEvent;
 use super::view::{TurnView, TurnWithAnswer};
 use crate::turns::Turns;
@@ -107,7 +108,7 @@ async fn create(
 ) -> ApiResult<Response> {
     let stream = new.stream;
     let live = turns.create_turn(&scope, id, new).await?;
-    respond(&turns, &scope, live, stream, StatusCode::CREATED, 0).await
+    respond(&turns, &scope, live, stream, StatusCode::CREATED, EventsSoFar::default()).await
 }
 
 /// Creates another answer to the question of a turn, as a new branch, which becomes the current one.
@@ -141,7 +142,7 @@ async fn regenerate(
 ) -> ApiResult<Response> {
     let stream = new.stream;
     let live = turns.regenerate_turn(&scope, id, turn, new).await?;
-    respond(&turns, &scope, live, stream, StatusCode::CREATED, 0).await
+    respond(&turns, &scope, live, stream, StatusCode::CREATED, EventsSoFar::default()).await
 }
 
 /// Returns a turn with its answer.
@@ -214,7 +215,7 @@ async fn stop(
     responses(
         (
             status = 200, content((TurnWithAnswer = "application/json"), (TurnStreamEvent = "text/event-stream")),
-            description = "The turn when it has ended or requires tool results; with `stream`, the events that follow.",
+            description = "The turn when it has ended or requires tool results; with `stream`, its events after `requires_action`.",
         ),
     ),
     extensions(("x-calls-model" = json!(true)), ("x-errors" = json!({
@@ -235,38 +236,37 @@ async fn tool_results(
     Json(given): Json<ToolResultsCreate>,
 ) -> ApiResult<Response> {
     match turns.submit_tool_results(&scope, id, turn, &given).await? {
-        Some((live, sent)) => respond(&turns, &scope, live, given.stream, StatusCode::OK, sent).await,
+        Some((live, so_far)) => respond(&turns, &scope, live, given.stream, StatusCode::OK, so_far).await,
         None => {
             Ok(JsonResponse(TurnWithAnswer::new(turns.get_turn(&scope, id, turn).await?)?).into_response())
         }
     }
 }
 
-/// The response to a request that started or resumed a turn: the events after the first `sent`, or the ended
-/// turn.
+/// The response to a request that started or resumed a turn: the events of the part that begins, or the ended turn.
 async fn respond(
     turns: &Turns,
     scope: &Scope,
     live: Arc<LiveTurn>,
     stream: bool,
     status: StatusCode,
-    sent: usize,
+    EventsSoFar { count, before }: EventsSoFar,
 ) -> ApiResult<Response> {
     if !stream {
         live.wait_done().await;
-        if let Some(error) = live.take_failure().filter(|_| !live.has_output_after(sent)) {
+        if let Some(error) = live.take_failure().filter(|_| !live.has_output_after(count)) {
             return Err(error.into());
         }
         let turn = TurnWithAnswer::new(turns.get_turn(scope, live.session, live.id).await?)?;
         return Ok((status, JsonResponse(turn)).into_response());
     }
     // The first event only says that the turn started.
-    _ = tokio::time::timeout(FIRST_OUTPUT_TIMEOUT, live.wait_for_more(sent + usize::from(sent == 0))).await;
-    if let Some(error) = live.take_failure().filter(|_| !live.has_output_after(sent)) {
+    _ = tokio::time::timeout(FIRST_OUTPUT_TIMEOUT, live.wait_for_more(count + usize::from(count == 0))).await;
+    if let Some(error) = live.take_failure().filter(|_| !live.has_output_after(count)) {
         return Err(error.into());
     }
     let repeated = TurnWithAnswer::new(turns.get_turn(scope, live.session, live.id).await?)?;
-    let mut response = turns.follow_live(scope, live, sent).into_response().await?;
+    let mut response = turns.follow_live(scope, live, before).into_response().await?;
     let repeated = serde_json::to_string(&repeated).map_err(Error::internal)?;
     response.extensions_mut().insert(ReplayBody(repeated));
     Ok(response)

@@ -302,14 +302,14 @@ impl Turns {
     }
 
     /// Stores results of client tools. When all are present, the turn resumes on this node; returns it with
-    /// the number of its events so far.
+    /// its events so far.
     pub(crate) async fn submit_tool_results(
         &self,
         scope: &Scope,
         session: ChatSessionId,
         id: TurnId,
         given: &ToolResultsCreate,
-    ) -> Result<Option<(Arc<LiveTurn>, usize)>> {
+    ) -> Result<Option<(Arc<LiveTurn>, EventsSoFar)>> {
         let results = &given.tool_results;
         if !(1..=MAX_RESULTS).contains(&results.len()) {
             return Err(Error::invalid("tool_results", format!("must have 1 to {MAX_RESULTS} results")));
@@ -352,7 +352,8 @@ impl Turns {
         // Another node may have run it before.
         turn.node_id = self.0.node;
         tx.update_many::<Entity>().set(Column::NodeId, self.0.node).filter(Column::Id.eq(id)).exec().await?;
-        let (live, sent) = (LiveTurn::new(scope.tenant(), session.id, id, events.clone()), events.len());
+        let so_far = EventsSoFar::of(&events);
+        let live = LiveTurn::new(scope.tenant(), session.id, id, events.clone());
         // Registered before the commit, so that the recovery does not treat it as abandoned.
         self.0.live.register(&live);
         if let Err(e) = tx.commit().await {
@@ -361,7 +362,24 @@ impl Turns {
         }
         self.0.messages.notify_changed(&session);
         self.run_turn(scope, &live, Some(StartedTurn { session, turn, events }))?;
-        Ok(Some((live, sent)))
+        Ok(Some((live, so_far)))
+    }
+}
+
+/// The events of a turn when a request starts or resumes it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EventsSoFar {
+    /// Their number.
+    pub(super) count: usize,
+    /// The number of those before the part of the turn that the request continues with: it begins with the results after
+    /// the last `requires_action`.
+    pub(super) before: usize,
+}
+
+impl EventsSoFar {
+    fn of(events: &[TurnEvent]) -> Self {
+        let last_wait = events.iter().rposition(|event| matches!(event, TurnEvent::RequiresAction(_)));
+        Self { count: events.len(), before: last_wait.map_or(0, |at| at + 1) }
     }
 }
 
