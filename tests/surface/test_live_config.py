@@ -53,6 +53,22 @@ def test_an_unknown_key_is_not_found_and_a_near_one_is_named(api):
     assert "`records.api_logs`" in error["message"]
 
 
+def test_null_sets_what_may_be_null_and_removes_the_rest(tenant):
+    retention = "/api/v1/system_config/records.retention"
+    project = tenant.create("projects", {"name": "kept"})["id"]
+    value = {"error_logs_days": 5, "projects": {project: {"api_logs_days": 1}}}
+    tenant.call("PUT", retention, 200, json={"config_value": value})
+    change = {"api_logs_days": None, "projects": {project: {"api_logs_days": None}}}
+    row = tenant.call("PATCH", retention, 200, json={"config_value": change}).json()
+    assert row["config_value"]["api_logs_days"] is None, "for ever, though the instance has a limit"
+    assert row["config_value"]["error_logs_days"] == 5
+    assert row["config_value"]["projects"] == {project: {"api_logs_days": None}}
+    row = tenant.call("PATCH", retention, 200, json={"config_value": {"projects": {project: None}}}).json()
+    assert row["config_value"]["projects"] == {}
+    tenant.call("PUT", KEY, 200, json={"config_value": {"bodies": True}})
+    assert tenant.call("PATCH", KEY, 200, json={"config_value": {"bodies": None}}).json()["config_value"]["bodies"] is False
+
+
 def test_every_version_is_kept_and_can_be_gone_back_to(api):
     key = "/api/v1/system_config/records.retention"
     for days in (10, 20):

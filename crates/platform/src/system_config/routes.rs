@@ -119,7 +119,7 @@ pub struct SystemConfigPut {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SystemConfigUpdate {
-    /// A merge patch (RFC 7396) for the value: null removes a field.
+    /// A merge patch (RFC 7396) for the value. Null removes a field, or is its new value if its schema allows null.
     pub config_value: Option<Value>,
     /// False unsets the value, true restores the last one.
     pub is_active: Option<bool>,

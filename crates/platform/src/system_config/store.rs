@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use loam_db::Tx;
-use loam_kernel::{Error, ExpectedVersion, Kind, Result, Scope, TenantId, etag, merge_patch, next_version};
+use loam_kernel::{Error, ExpectedVersion, Kind, Result, Scope, TenantId, etag, next_version};
 use sea_orm::{ActiveModelTrait, ColumnTrait, IntoActiveModel, QueryFilter};
 use serde_json::{Value, json};
 
 use super::declaration::Declaration;
 use super::entity::{Column, Entity, Model};
 use super::live::{SystemConfig, TOPIC};
+use super::merge::patched;
 use super::service::{Change, Level};
 use super::versions;
 use crate::audit_logs;
@@ -70,7 +71,8 @@ impl SystemConfig {
             Change::Update(value, active) => {
                 let kept = old.as_ref().filter(|old| old.is_active || active == Some(true));
                 let kept = kept.map_or_else(|| json!({}), |old| old.config_value.clone());
-                let value = value.map_or_else(|| kept.clone(), |value| merge_patch(&kept, &value));
+                let value =
+                    value.map_or_else(|| kept.clone(), |value| patched(&declared.schema, &kept, &value));
                 ("update", (active != Some(false)).then_some(value))
             }
             Change::Unset if before.is_none() => return Err(not_set()),

@@ -43,7 +43,7 @@ pub(super) enum Command {
         key: String,
         /// The value as JSON; `-` reads it from standard input.
         value: String,
-        /// Only change the given fields, and remove those that are null (RFC 7396).
+        /// Only change the given fields (RFC 7396); null removes a field, or is the new value of one that may be null.
         #[arg(long)]
         merge: bool,
     },
