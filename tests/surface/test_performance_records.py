@@ -181,6 +181,10 @@ def test_the_command_line_shows_records_and_statistics(told, deployment):
     assert len(loam.cli_json("record", "calls", one)) == 3
     assert "· · db.Session.execute" in loam.cli("record", "calls", one).stdout
     assert "shop.orders.load;db.Session.execute 30000" in loam.cli("record", "export", one).stdout
+    assert loam.cli("record", "export", one, "--field", "record.id").stdout == f"{one}\n"
+    refused = loam.cli("record", "export", one, "--format", "folded", "--field", "record.id", check=False)
+    assert refused.returncode == 1
+    assert "--field doesn't apply to this format" in refused.stderr
     (endpoint,) = loam.cli_json("stats", "endpoints", *mine)
     assert endpoint["requests"] == 10
     assert "shop.orders.load" in loam.cli("stats", "functions", *mine).stdout

@@ -78,8 +78,6 @@ impl Identity {
             who.users = vec![user.id];
             add_names(&mut who, user);
             who.end_users.dedup();
-        } else if subject_type == "user" {
-            return Err(Error::not_found("user"));
         }
         let stores = self.data_locations()?.stores.clone();
         for store in &stores {

@@ -107,7 +107,10 @@ pub(super) async fn run(command: Command, config: &Config, json: bool) -> Result
             }
             output::line(json, "deleted content is overwritten")
         }
-        Command::Schema { dialect } => output::text(&print_schema(dialect.parse::<Dialect>()?)),
+        Command::Schema { dialect } => {
+            output::refuse_field("a script")?;
+            output::text(&print_schema(dialect.parse::<Dialect>()?))
+        }
         Command::Revision { name } => {
             let path = new_revision(Path::new("."), &name, Clock::system().now())?;
             output::line(json, &format!("wrote {}", path.display()))

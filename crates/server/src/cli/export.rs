@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use loam_kernel::{ChatSessionId, UserId};
+use loam_kernel::ChatSessionId;
 use serde_json::json;
 
 use super::admin::TenantArg;
 use super::api::Backend;
 use super::output;
+use super::user::UserArg;
 
 /// The subject and output of an export.
 #[derive(Args)]
@@ -28,9 +29,9 @@ pub(super) struct Command {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct ExportSubject {
-    /// User ID.
+    /// User ID or login name.
     #[arg(long)]
-    user: Option<UserId>,
+    user: Option<UserArg>,
     /// The application's own id of an end user.
     #[arg(long)]
     end_user: Option<String>,
@@ -41,8 +42,13 @@ struct ExportSubject {
 
 pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     let Command { tenant, of, output: path } = command;
+    output::refuse_field("an export")?;
     let api = backend.api(&tenant).await?;
-    let query = json!({ "user_id": of.user, "end_user": of.end_user, "session_id": of.session });
+    let user = match of.user {
+        Some(user) => Some(user.id(&api).await?),
+        None => None,
+    };
+    let query = json!({ "user_id": user, "end_user": of.end_user, "session_id": of.session });
     let mut file = None;
     let last = api
         .lines("/api/v1/exports", query, |lines| match &path {

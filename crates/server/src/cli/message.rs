@@ -52,6 +52,7 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
             output::one(json, &api.get(&format!("{PATH}/{id}"), json!({})).await?)
         }
         Command::Export { tenant, session } => {
+            output::refuse_field("an export")?;
             let api = backend.api(&tenant).await?;
             let query = json!({ "session_id": session, "order": "asc" });
             api.pages(PATH, query, u64::MAX, |rows| {

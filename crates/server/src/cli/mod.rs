@@ -290,9 +290,11 @@ fn run(cli: Cli) -> Result<()> {
             return output::text(&docs::openapi_text()?);
         }
         Command::Completions { shell } => {
+            output::refuse_field("a document")?;
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "loam", &mut script);
             return output::text(&String::from_utf8(script)?);
+            output::refuse_field("a script")?;
         }
         _ => {}
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use comfy_table::Table;
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +16,12 @@ static FIELD: OnceLock<String> = OnceLock::new();
 /// Prints only this field from now on.
 pub(super) fn choose_field(field: Option<String>) {
     field.map(|field| FIELD.get_or_init(|| field));
+}
+
+/// Refuses `--field` for an output that is no list or resource.
+pub(super) fn refuse_field(of: &str) -> Result<()> {
+    ensure!(FIELD.get().is_none(), "--field doesn't apply to {of}; leave it out");
+    Ok(())
 }
 
 /// Prints a text as it is.

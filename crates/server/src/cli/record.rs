@@ -185,8 +185,14 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
                 RecordFormat::Speedscope => ("speedscope", "application/json"),
                 RecordFormat::Json => ("json", "application/json"),
             };
+            let path = format!("{PATH}/{id}/export");
             let query = json!({ "format": format });
-            output::text(&api.text(&format!("{PATH}/{id}/export"), query, content_type).await?)
+            if format == "json" {
+                let exported = api.text(&path, query, content_type).await?;
+                return output::json(&serde_json::from_str::<Value>(&exported)?);
+            }
+            output::refuse_field("this format")?;
+            output::text(&api.text(&path, query, content_type).await?)
         }
     }
 }

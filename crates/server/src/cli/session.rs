@@ -123,6 +123,7 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
             let api = backend.api(&tenant).await?;
             let mut file = None;
             let last = api
+            output::refuse_field("an export")?;
                 .lines(&format!("{PATH}/export"), filter.query(), |lines| match &path {
                     Some(path) => export::write(&mut file, path, lines),
                     None => output::bytes(lines),

@@ -93,6 +93,7 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
             let api = backend.api(&tenant).await?;
             let path = "/api/v1/statements";
             if csv {
+                output::refuse_field("this format")?;
                 let query = json!({ "month": month, "format": "csv" });
                 return output::text(&api.text(path, query, "text/csv").await?);
             }

@@ -1,6 +1,8 @@
 //! `loam user`
 
+use std::convert::Infallible;
 use std::io::Read;
+use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
@@ -8,7 +10,7 @@ use loam_kernel::UserId;
 use serde_json::json;
 
 use super::admin::{ListArgs, TenantArg};
-use super::api::{Backend, set_fields};
+use super::api::{Api, Backend, set_fields};
 use super::output;
 
 #[derive(Subcommand)]
@@ -47,8 +49,8 @@ pub(super) enum Command {
     Update {
         #[command(flatten)]
         tenant: TenantArg,
-        /// User ID.
-        id: UserId,
+        /// User ID or login name.
+        user: UserArg,
         /// A role; can be repeated, and replaces the user's existing roles.
         #[arg(long = "role")]
         roles: Vec<String>,
@@ -60,20 +62,45 @@ pub(super) enum Command {
     ResetPassword {
         #[command(flatten)]
         tenant: TenantArg,
-        /// User ID.
-        id: UserId,
+        /// User ID or login name.
+        user: UserArg,
     },
     /// Delete a user with all data about them. A running server removes everything but keys and login sessions, which end
     /// immediately.
     Delete {
         #[command(flatten)]
         tenant: TenantArg,
-        /// User ID.
-        id: UserId,
+        /// User ID or login name.
+        user: UserArg,
     },
 }
 
 const PATH: &str = "/api/v1/users";
+
+/// A user on the command line: by ID or by login name.
+#[derive(Clone)]
+pub(super) struct UserArg(String);
+
+impl FromStr for UserArg {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl UserArg {
+    /// The user's ID, which nothing needs to be read for if it is given.
+    pub(super) async fn id(&self, api: &Api) -> Result<UserId> {
+        let Self(text) = self;
+        if let Ok(id) = text.parse() {
+            return Ok(UserId(id));
+        }
+        let user = api.find(PATH, json!({ "username": text })).await?;
+        let user = user.with_context(|| format!("there is no user `{text}`; see `loam user list`"))?;
+        Ok(serde_json::from_value(user["id"].clone())?)
+    }
+}
 
 pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Result<()> {
     match command {
@@ -93,18 +120,22 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
             let rows = backend.api(&tenant).await?.list(PATH, json!({}), list.limit).await?;
             output::rows(json, &rows, &["username", "email", "roles", "is_active", "id", "created_at"])
         }
-        Command::Update { tenant, id, roles, active } => {
+        Command::Update { tenant, user, roles, active } => {
             let api = backend.api(&tenant).await?;
+            let id = user.id(&api).await?;
             let roles = (!roles.is_empty()).then_some(roles);
             let change = set_fields(json!({ "roles": roles, "is_active": active }));
             output::one(json, &api.patch(&format!("{PATH}/{id}"), change).await?)
         }
-        Command::ResetPassword { tenant, id } => {
+        Command::ResetPassword { tenant, user } => {
             let api = backend.api(&tenant).await?;
+            let id = user.id(&api).await?;
             output::one(json, &api.post(&format!("{PATH}/{id}/password_reset"), None).await?)
         }
-        Command::Delete { tenant, id } => {
-            let erasure = backend.api(&tenant).await?.delete(&format!("{PATH}/{id}?erase=true")).await?;
+        Command::Delete { tenant, user } => {
+            let api = backend.api(&tenant).await?;
+            let id = user.id(&api).await?;
+            let erasure = api.delete(&format!("{PATH}/{id}?erase=true")).await?;
             let erasure = erasure["id"].as_str().unwrap_or_default();
             output::line(json, &format!("deleted user {id}; see `loam erasure show {erasure}`"))
         }
