@@ -79,6 +79,12 @@ def test_a_good_answer_becomes_an_analysis_a_cost_and_a_suggestion(watched, mock
     findings = document["context_info"]["findings"]
     assert [(one["rule"], one["function"]) for one in findings] == [("n_plus_one", LOOP)]
     assert STATEMENT in sent["messages"][1]["content"]
+    (finding,) = watched.api.get(f"/api/v1/performance_records/{done['record_id']}")["findings"]
+    assert finding["code"] == "fetch_rows_together"
+    told = finding["parameters"]
+    assert told.keys() == {"statement", "total_ns", "database_ns"}, "what its texts are made from"
+    assert STATEMENT.startswith(told["statement"].rstrip("…"))
+    assert told["statement"] in finding["description"]
 
     [suggested] = watched.api.all("suggestions", project_id=watched.id, source="model")
     assert (suggested["title"], suggested["function"]) == ("Join the customers", LOOP)

@@ -58,6 +58,9 @@ def test_the_predicted_gain_is_measured_after_the_fix(project: Project) -> None:
     fixed = api.get(f"/api/v1/performance_records/{quick['id']}")
     assert "n_plus_one" not in {one["rule"] for one in fixed["findings"]}, fixed["findings"]
     assert fixed["score"] > slow["score"]
+    for one in found:
+        assert one["function"] in one["description"]
+        assert all(text in one["description"] for text in one["parameters"].values() if isinstance(text, str)), one
 
     query = {"project_id": project.id, "base_version": "1.0", "version": "1.1"}
     compared = api.get("/api/v1/comparisons", **query)

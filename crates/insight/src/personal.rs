@@ -74,7 +74,9 @@ const SUGGESTIONS: Rows<suggestions::Entity> = Rows::by_full_scan(
     "suggestions",
     |row: &suggestions::Model, who: &PersonQuery| {
         let mention = who.mention();
-        [&row.title, &row.description].into_iter().chain(&row.code_example).any(|text| mention.in_text(text))
+        let texts = [&row.title, &row.description].into_iter().chain(&row.code_example);
+        texts.into_iter().any(|text| mention.in_text(text))
+            || row.parameters.as_ref().is_some_and(|parameters| who.matches_json(parameters))
     },
     |row: &suggestions::Model| row.id.0,
     |row: suggestions::Model| view(SuggestionView::from(row)),

@@ -179,6 +179,7 @@ impl Analyses {
             version: row.version.clone(),
             function: function.clone(),
             finding: None,
+            texts: None,
             source: SuggestionSource::Model,
             advice: advice.clone(),
             record: row.record_id,

@@ -193,6 +193,8 @@ async fn invalid_queries_are_rejected(database: Database) {
 async fn suggestion(fixture: &Fixture, project: ProjectId) -> SuggestionId {
     let now = fixture.clock.now();
     let row = suggestions::ActiveModel {
+        code: Set(None),
+        parameters: Set(None),
         tenant_id: Set(TenantId::NIL),
         id: Set(fixture.clock.id()),
         project_id: Set(project),

@@ -1,8 +1,9 @@
 //! A cache with many lookups and few hits.
 
-use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
+use super::collector::{AdviceDraft, Collector, FindingDraft, one_line, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::loops;
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 use crate::trace::OperationKind;
 
@@ -51,9 +52,16 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                     time(cost_ns),
                     percent(impact)
                 ),
+                parameters: FindingParameters {
+                    target: Some(one_line(pattern)),
+                    total_ns: Some(cost_ns),
+                    lookups: Some(all as u64),
+                    ..FindingParameters::default()
+                },
                 advice: AdviceDraft {
                     category: Category::Caching,
-                    topic: "fill_cache".to_owned(),
+                    code: FindingCode::FillCache,
+ subject: None,
                     title: format!("Fill the cache that {function} uses, and look up many keys at once"),
                     description: "Nearly every lookup misses: the keys differ from those that are written, the values \
                                   expire too soon, or the cache is too small. Look up all keys in one call, fetch what is \

@@ -6,6 +6,7 @@ use loam_kernel::{truncate_bytes, truncate_chars};
 
 use super::finding::{Advice, Bottleneck, Category, Finding, Rule, Severity};
 use super::number::float;
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 
 /// Maximum number of findings per request before the most severe are selected.
@@ -39,14 +40,18 @@ pub(super) struct FindingDraft<'a> {
     /// Expected saving, in nanoseconds.
     pub(super) saving_ns: u64,
     pub(super) description: String,
+    /// What the texts are made from.
+    pub(super) parameters: FindingParameters,
     pub(super) advice: AdviceDraft<'a>,
 }
 
 /// Advice as a rule gives it.
 pub(super) struct AdviceDraft<'a> {
     pub(super) category: Category,
-    /// Identifies what is proposed in the function, for as long as suggestions are stored: it is never reworded.
-    pub(super) topic: String,
+    pub(super) code: FindingCode,
+    /// With the code, it identifies what is proposed in the function, for as long as suggestions are stored: it is never
+    /// reworded.
+    pub(super) subject: Option<String>,
     pub(super) title: String,
     pub(super) description: &'a str,
     pub(super) code_example: Option<&'a str>,
@@ -54,8 +59,9 @@ pub(super) struct AdviceDraft<'a> {
 
 impl Collector {
     pub(super) fn add(&mut self, trace: &TraceIndex<'_>, draft: FindingDraft<'_>) {
-        let FindingDraft { rule, kind, severity, at, positions, cost_ns, saving_ns, description, advice } =
-            draft;
+        let FindingDraft { rule, kind, severity, at, positions, cost_ns, saving_ns, .. } = draft;
+        let FindingDraft { description, parameters, advice, .. } = draft;
+        let code = advice.code;
         self.explained.extend(positions);
         let calls =
             positions.iter().take(MAX_CALLS).map(|&position| trace.call(position).id.clone()).collect();
@@ -65,6 +71,8 @@ impl Collector {
         };
         self.findings.push(Finding {
             rule,
+            code: Some(code),
+            parameters: Some(parameters),
             kind,
             severity,
             // PostgreSQL cannot store NUL characters
@@ -77,7 +85,10 @@ impl Collector {
             suggestion: Advice {
                 category: advice.category,
                 priority: severity.into(),
-                topic: advice.topic,
+                topic: match advice.subject {
+                    Some(subject) => format!("{}:{subject}", code.name()),
+                    None => code.name().to_owned(),
+                },
                 title: cut(&advice.title, MAX_TITLE),
                 description: advice.description.to_owned(),
                 code_example: advice.code_example.map(str::to_owned),
@@ -121,10 +132,14 @@ pub(super) fn percent(share: f64) -> String {
 
 /// A name or a statement in backticks, as a single line of at most [`MAX_QUOTED`] bytes.
 pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", one_line(text).replace('`', "'"))
+}
+
+/// A name or a statement as a single line of at most [`MAX_QUOTED`] bytes.
+pub(super) fn one_line(text: &str) -> String {
     let line: String =
         truncate_chars(text, MAX_QUOTED * 2).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("`{}`", cut(&line, MAX_QUOTED).replace('`', "'"))
+    cut(&line.split_whitespace().collect::<Vec<_>>().join(" "), MAX_QUOTED)
 }
 
 fn cut(text: &str, max: usize) -> String {

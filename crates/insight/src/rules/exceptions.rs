@@ -1,8 +1,9 @@
 //! Exceptions that are repeatedly raised and swallowed in one function.
 
-use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
+use super::collector::{AdviceDraft, Collector, FindingDraft, one_line, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::loops;
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 
 /// Exceptions that are part of normal control flow.
@@ -44,9 +45,16 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                     time(cost_ns),
                     percent(impact)
                 ),
+                parameters: FindingParameters {
+                    total_ns: Some(cost_ns),
+                    exception: Some(one_line(raised)),
+                    raised_by: Some(one_line(&trace.name(one.positions[0]))),
+                    ..FindingParameters::default()
+                },
                 advice: AdviceDraft {
                     category: Category::Algorithm,
-                    topic: "avoid_exceptions".to_owned(),
+                    code: FindingCode::AvoidExceptions,
+ subject: None,
                     title: format!("Avoid the repeated exceptions that {function} swallows"),
                     description: "Raising and catching costs more than a check, and a swallowed error goes unnoticed. \
                                   Check before, catch outside of the loop, and log unexpected exceptions.",

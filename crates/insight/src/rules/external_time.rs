@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 use crate::trace::OperationKind;
 
@@ -55,9 +56,15 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                 time(busy),
                 positions.len()
             ),
+            parameters: FindingParameters {
+                operation: Some(work),
+                total_ns: Some(busy),
+                ..FindingParameters::default()
+            },
             advice: AdviceDraft {
                 category: Category::Architecture,
-                topic: format!("wait_less:{}", work.name()),
+                code: FindingCode::WaitLess,
+ subject: Some(work.name().to_owned()),
                 title: format!("Let {function} wait less for {target}"),
                 description: "Cache responses that rarely change, request less or earlier, move work to a background \
                               job, and set a timeout that suits the request.",

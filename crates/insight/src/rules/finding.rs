@@ -5,6 +5,8 @@ use loam_platform::pack::{pack, unpack};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::parameters::{FindingCode, FindingParameters};
+
 /// The result of the rules for a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Diagnosis {
@@ -56,6 +58,14 @@ impl Finding {
 pub struct Finding {
     /// The rule that found it.
     pub rule: Rule,
+    /// Identifies the texts. Omitted, like `parameters`, in findings that an earlier version stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub code: Option<FindingCode>,
+    /// What the texts were made from, besides the other fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub parameters: Option<FindingParameters>,
     /// What uses the time or the memory.
     #[serde(rename = "type")]
     pub kind: Bottleneck,

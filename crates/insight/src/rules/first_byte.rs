@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
+use super::collector::{AdviceDraft, Collector, FindingDraft, one_line, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::number::float;
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 use crate::trace::OperationKind;
 
@@ -59,9 +60,15 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                     quoted(target),
                     percent(impact)
                 ),
+                parameters: FindingParameters {
+                    target: Some(one_line(target)),
+                    longest_ns: Some(longest),
+                    ..FindingParameters::default()
+                },
                 advice: AdviceDraft {
                     category: Category::Architecture,
-                    topic: format!("reduce_first_byte:{target}"),
+                    code: FindingCode::ReduceFirstByte,
+ subject: Some(target.to_owned()),
                     title: format!("Reduce the time {function} waits for the first byte from {}", quoted(target)),
                     description: "The time passes before the server sends its first byte: it computes, requests are queued, \
                                   or each request opens a new connection. Reuse connections, cache responses that may be \

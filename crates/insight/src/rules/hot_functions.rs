@@ -2,6 +2,7 @@
 
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 use crate::trace::OperationKind;
 
@@ -38,7 +39,8 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
         let (kind, verb, advice) = if waits {
             let advice = AdviceDraft {
                 category: Category::Architecture,
-                topic: "find_wait".to_owned(),
+                code: FindingCode::FindWait,
+                subject: None,
                 title: format!("Find what {function} waits for"),
                 description: "It uses little processor time: it sleeps, waits for a lock, or for input and output that \
                               is not traced. Trace it, then reduce the wait or do other work meanwhile.",
@@ -48,7 +50,8 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
         } else if is_request {
             let advice = AdviceDraft {
                 category: Category::Algorithm,
-                topic: "trace_request".to_owned(),
+                code: FindingCode::TraceRequest,
+                subject: None,
                 title: format!("Trace what happens in {function}"),
                 description: "The time is not in any traced call. Trace the functions that serve this endpoint to see \
                               which of them takes it.",
@@ -58,7 +61,8 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
         } else {
             let advice = AdviceDraft {
                 category: Category::Algorithm,
-                topic: "compute_less".to_owned(),
+                code: FindingCode::ComputeLess,
+                subject: None,
                 title: format!("Make {function} compute less"),
                 description: "Its own code takes most of the request. Look for nested loops over the same data, searches \
                               in lists where a set or a dict would do, values that are recomputed in a loop, and work \
@@ -86,6 +90,11 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                     percent(impact),
                     sums.calls
                 ),
+                parameters: FindingParameters {
+                    total_ns: Some(sums.self_ns),
+                    function_calls: Some(sums.calls as u64),
+                    ..FindingParameters::default()
+                },
                 advice,
             },
         );

@@ -2,6 +2,7 @@
 
 use super::collector::{AdviceDraft, Collector, FindingDraft, quoted};
 use super::finding::{Bottleneck, Category, Rule, Severity};
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 
 /// Bytes in a megabyte.
@@ -59,9 +60,15 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                 growth / MB,
                 delta_self / MB
             ),
+            parameters: FindingParameters {
+                growth_bytes: Some(growth),
+                retained_bytes: Some(delta_self),
+                ..FindingParameters::default()
+            },
             advice: AdviceDraft {
                 category: Category::Architecture,
-                topic: "release_memory".to_owned(),
+                code: FindingCode::ReleaseMemory,
+ subject: None,
                 title: format!("Release the memory that {name} retains"),
                 description: "Objects that outlive the request are referenced by something long-lived: a module-level list \
                               or dict, a cache without a bound, or a handler that is registered each time. Bound it, or \

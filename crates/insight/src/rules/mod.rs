@@ -16,6 +16,7 @@ pub(crate) mod limits;
 mod loops;
 mod memory_growth;
 mod number;
+mod parameters;
 mod recursion;
 mod repeated_calls;
 mod repeated_queries;
@@ -27,6 +28,7 @@ mod trace_index;
 
 pub use finding::{Advice, Bottleneck, Category, Diagnosis, Finding, Priority, Rule, Severity};
 pub use limits::{Limits, RULES};
+pub use parameters::{FindingCode, FindingParameters};
 
 use crate::trace::Tree;
 use collector::Collector;

@@ -2,6 +2,7 @@
 
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 use crate::trace::OperationKind;
 
@@ -69,9 +70,16 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                     time(sums.self_ns),
                     percent(impact)
                 ),
+                parameters: FindingParameters {
+                    total_ns: Some(sums.self_ns),
+                    function_calls: Some(sums.calls as u64),
+                    depth: Some(depth),
+                    ..FindingParameters::default()
+                },
                 advice: AdviceDraft {
                     category: Category::Algorithm,
-                    topic: "unroll_recursion".to_owned(),
+                    code: FindingCode::UnrollRecursion,
+ subject: None,
                     title: format!("Turn {function} into a loop, or cache its results"),
                     description: "A recursion whose depth grows with its data ends in a stack overflow, and one that \
                                   recomputes the same values takes exponential time. Cache results (functools.cache), \

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
+use super::collector::{AdviceDraft, Collector, FindingDraft, one_line, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 use crate::trace::OperationKind;
 
@@ -78,10 +79,11 @@ fn call_key<'a>(trace: &TraceIndex<'a>, position: usize) -> Option<CallKey<'a>> 
 
 fn report(trace: &TraceIndex<'_>, collector: &mut Collector, positions: &[usize], cost_ns: u64) {
     let call = trace.call(positions[0]);
-    let (kind, what) = match call.kind {
-        OperationKind::Function => (Bottleneck::Computation, quoted(&call.function.key())),
-        _ => (Bottleneck::Io, quoted(trace.statement(positions[0]).unwrap_or(&call.function.name))),
+    let (kind, target) = match call.kind {
+        OperationKind::Function => (Bottleneck::Computation, call.function.key()),
+        _ => (Bottleneck::Io, trace.statement(positions[0]).unwrap_or(&call.function.name).to_owned()),
     };
+    let what = quoted(&target);
     let at = trace.owner(positions[0]);
     let function = quoted(&trace.name(at));
     let impact = trace.share(cost_ns);
@@ -101,9 +103,15 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, positions: &[usize]
                 time(cost_ns),
                 percent(impact)
             ),
+            parameters: FindingParameters {
+                target: Some(one_line(&target)),
+                total_ns: Some(cost_ns),
+                ..FindingParameters::default()
+            },
             advice: AdviceDraft {
                 category: Category::Caching,
-                topic: format!("reuse_result:{what}"),
+                code: FindingCode::ReuseResult,
+ subject: Some(what.clone()),
                 title: format!("Reuse what {function} gets from {what}"),
                 description: "The same call is made several times in one request. Span once and pass the result on, or \
                               cache it for as long as it may be stale.",

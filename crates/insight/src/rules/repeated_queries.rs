@@ -1,8 +1,9 @@
 //! One statement repeatedly from one function: a query per row of another query, or a query that could run once.
 
-use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
+use super::collector::{AdviceDraft, Collector, FindingDraft, one_line, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
 use super::loops::{self, Loop};
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 use crate::trace::OperationKind;
 
@@ -50,7 +51,8 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
             Rule::RepeatedQuery,
             AdviceDraft {
                 category: Category::Database,
-                topic: "write_rows_together".to_owned(),
+                code: FindingCode::WriteRowsTogether,
+                subject: None,
                 title: format!("Write the rows of {function} in one statement"),
                 description: "Each statement is a separate round trip. Send the rows together: executemany, an INSERT of \
                               several rows, or an UPDATE that joins its values.",
@@ -61,7 +63,8 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
             Rule::NPlusOne,
             AdviceDraft {
                 category: Category::Database,
-                topic: "fetch_rows_together".to_owned(),
+                code: FindingCode::FetchRowsTogether,
+                subject: None,
                 title: format!("Fetch what {function} needs for all rows in one query"),
                 description: "After one query for a list, another is made for each of its rows. Join both, run the second \
                               query for all rows at once (WHERE … IN), or let the ORM do so (selectinload, joinedload, \
@@ -73,7 +76,8 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
             Rule::RepeatedQuery,
             AdviceDraft {
                 category: if same { Category::Caching } else { Category::Database },
-                topic: "query_once".to_owned(),
+                code: FindingCode::QueryOnce,
+                subject: None,
                 title: format!("Run the repeated query of {function} once"),
                 description: "The same statement is sent repeatedly. Query all values at once, or reuse the result for the \
                               rest of the request.",
@@ -110,6 +114,12 @@ fn report(trace: &TraceIndex<'_>, collector: &mut Collector, one: &Loop, cost_ns
                 time(query_ns),
                 percent(impact)
             ),
+            parameters: FindingParameters {
+                statement: Some(one_line(statement)),
+                total_ns: Some(cost_ns),
+                database_ns: Some(query_ns),
+                ..FindingParameters::default()
+            },
             advice,
         },
     );

@@ -2,6 +2,7 @@
 
 use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
+use super::parameters::{FindingCode, FindingParameters};
 use super::repeated_queries::is_read;
 use super::trace_index::{TraceIndex, interval};
 use crate::trace::OperationKind;
@@ -145,9 +146,16 @@ fn report_run(trace: &TraceIndex<'_>, collector: &mut Collector, parent: usize, 
                 percent(impact),
                 time(longest)
             ),
+            parameters: FindingParameters {
+                operation: Some(run.work),
+                total_ns: Some(cost_ns),
+                longest_ns: Some(longest),
+                ..FindingParameters::default()
+            },
             advice: AdviceDraft {
                 category: Category::Architecture,
-                topic: format!("wait_concurrently:{}", run.work.name()),
+                code: FindingCode::WaitConcurrently,
+ subject: Some(run.work.name().to_owned()),
                 title: format!("Let {function} wait for {target} concurrently"),
                 description: "If the calls do not depend on each other, start all of them, then wait for all: \
                               asyncio.TaskGroup or asyncio.gather; in synchronous code, a thread pool. Queries need a \

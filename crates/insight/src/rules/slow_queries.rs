@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::collector::{AdviceDraft, Collector, FindingDraft, percent, quoted, time};
+use super::collector::{AdviceDraft, Collector, FindingDraft, one_line, percent, quoted, time};
 use super::finding::{Bottleneck, Category, Rule, Severity};
+use super::parameters::{FindingCode, FindingParameters};
 use super::trace_index::TraceIndex;
 use crate::trace::OperationKind;
 
@@ -47,9 +48,15 @@ pub(super) fn find(trace: &TraceIndex<'_>, collector: &mut Collector) {
                     quoted(statement),
                     percent(impact)
                 ),
+                parameters: FindingParameters {
+                    statement: Some(one_line(statement)),
+                    longest_ns: Some(slowest),
+                    ..FindingParameters::default()
+                },
                 advice: AdviceDraft {
                     category: Category::Database,
-                    topic: format!("speed_up_query:{statement}"),
+                    code: FindingCode::SpeedUpQuery,
+ subject: Some(statement.to_owned()),
                     title: format!("Speed up the query of {function}: {}", quoted(statement)),
                     description: "Check its plan (EXPLAIN ANALYZE): add an index on the columns of WHERE, JOIN and ORDER BY, \
                                   select fewer columns, add a limit, or store precomputed results.",

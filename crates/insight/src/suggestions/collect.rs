@@ -18,7 +18,7 @@ use super::store::{NewSuggestion, store};
 use crate::analyses::Analyses;
 use crate::analyses::AnalysisTarget;
 use crate::performance_records::entity::{Column, Entity};
-use crate::rules::{Finding, Rule};
+use crate::rules::{Finding, FindingParameters, Rule};
 
 /// The job.
 pub(crate) const COLLECT: &str = "suggestions.collect";
@@ -151,6 +151,7 @@ fn suggestions(recent: Vec<RecentRequest>) -> Result<Vec<NewSuggestion>> {
         version,
         function: Some(entry.finding.function),
         finding: Some(rule.name()),
+        texts: entry.finding.code.zip(entry.finding.parameters.map(FindingParameters::of_title)),
         source: SuggestionSource::Rules,
         advice: entry.finding.suggestion,
         record: Some(entry.record),

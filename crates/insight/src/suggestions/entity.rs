@@ -58,6 +58,16 @@ pub struct Model {
     /// The rule.
     #[sea_orm(column_type = "Text", nullable, comment = "rule that found it: n_plus_one, slow_query, …")]
     pub finding: Option<String>,
+    /// The code of the texts.
+    #[sea_orm(
+        column_type = "Text",
+        nullable,
+        comment = "code of the texts of a rule: fetch_rows_together, …"
+    )]
+    pub code: Option<String>,
+    /// What the title was made from.
+    #[sea_orm(column_type = "JsonBinary", nullable, comment = "what the title of a rule was made from")]
+    pub parameters: Option<Json>,
     /// The source.
     #[sea_orm(comment = "rules, model")]
     pub source: SuggestionSource,

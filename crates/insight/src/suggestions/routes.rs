@@ -13,6 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::entity::{Model, SuggestionSource, SuggestionStatus};
 use super::service::{SuggestionFilter, SuggestionUpdate};
 use crate::analyses::Analyses;
+use crate::rules::{FindingCode, FindingParameters};
 
 /// A suggestion for a slow endpoint.
 #[derive(Serialize, ToSchema)]
@@ -24,6 +25,12 @@ pub struct SuggestionView {
     function: Option<String>,
     /// Rule that found the problem; null if a model made the suggestion.
     finding: Option<String>,
+    /// Identifies the texts; null if a model made the suggestion, or an earlier version stored it.
+    #[schema(value_type = Option<FindingCode>)]
+    code: Option<String>,
+    /// What the title was made from, besides `function`. Null like `code`.
+    #[schema(value_type = Option<FindingParameters>)]
+    parameters: Option<Value>,
     source: SuggestionSource,
     /// `database`, `caching`, `algorithm` or `architecture`.
     category: String,
@@ -61,6 +68,8 @@ impl From<Model> for SuggestionView {
             endpoint: row.endpoint,
             function: row.function,
             finding: row.finding,
+            code: row.code,
+            parameters: row.parameters,
             source: row.source,
             category: row.category,
             priority: row.priority,

@@ -9,9 +9,10 @@ use loam_kernel::{
     AiAnalysisResultId, Clock, PerformanceRecordId, ProjectId, Result, TenantId, digest_of, hex, next_version,
 };
 use sea_orm::{ActiveModelTrait, ColumnTrait, IntoActiveModel, QueryFilter, Set};
+use serde_json::{Value, json};
 
 use super::entity::{ActiveModel, Column, Entity, Model, SuggestionSource, SuggestionStatus};
-use crate::rules::Advice;
+use crate::rules::{Advice, FindingCode, FindingParameters};
 
 /// Minimum change of a predicted gain that updates a stored suggestion.
 const MIN_GAIN_CHANGE: f64 = 0.02;
@@ -23,6 +24,8 @@ pub(crate) struct NewSuggestion {
     pub(crate) function: Option<String>,
     /// The rule; `None` if a model made the suggestion.
     pub(crate) finding: Option<&'static str>,
+    /// The code of the rule's texts, and what its title was made from.
+    pub(crate) texts: Option<(FindingCode, FindingParameters)>,
     pub(crate) source: SuggestionSource,
     pub(crate) advice: Advice,
     pub(crate) record: Option<PerformanceRecordId>,
@@ -63,6 +66,9 @@ pub(crate) async fn store(
                 if old.fingerprint.is_none() {
                     row.fingerprint = Set(Some(one.fingerprint()));
                 }
+                if old.code.is_none() && one.texts.is_some() {
+                    (row.code, row.parameters) = (Set(one.code()), Set(one.parameters()));
+                }
                 if row.is_changed() {
                     tx.update(row).await?;
                 }
@@ -73,6 +79,14 @@ pub(crate) async fn store(
 }
 
 impl NewSuggestion {
+    fn code(&self) -> Option<String> {
+        self.texts.as_ref().map(|(code, _)| code.name().to_owned())
+    }
+
+    fn parameters(&self) -> Option<Value> {
+        self.texts.as_ref().map(|(_, parameters)| json!(parameters))
+    }
+
     /// Identifies what is proposed, and where. Stored: see the test.
     fn fingerprint(&self) -> String {
         // a model's advice has no topic: the same title is the same advice
@@ -117,7 +131,7 @@ impl Existing {
 }
 
 fn row(clock: &Clock, now: DateTime<Utc>, project: ProjectId, one: NewSuggestion) -> ActiveModel {
-    let fingerprint = one.fingerprint();
+    let (fingerprint, code, parameters) = (one.fingerprint(), one.code(), one.parameters());
     ActiveModel {
         tenant_id: Set(TenantId::NIL),
         id: Set(clock.id()),
@@ -126,6 +140,8 @@ fn row(clock: &Clock, now: DateTime<Utc>, project: ProjectId, one: NewSuggestion
         endpoint: Set(one.endpoint),
         function: Set(one.function),
         finding: Set(one.finding.map(str::to_owned)),
+        code: Set(code),
+        parameters: Set(parameters),
         source: Set(one.source),
         category: Set(one.advice.category.name().to_owned()),
         priority: Set(one.advice.priority.name().to_owned()),

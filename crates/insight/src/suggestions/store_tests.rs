@@ -12,6 +12,7 @@ fn suggestion(topic: &str, title: &str) -> NewSuggestion {
         version: "1.0".to_owned(),
         function: Some("app.load".to_owned()),
         finding: Some("slow_query"),
+        texts: Some((FindingCode::SpeedUpQuery, FindingParameters::default())),
         source: SuggestionSource::Rules,
         advice: Advice {
             category: Category::Database,
