@@ -295,6 +295,24 @@ def test_it_is_known_when_a_project_last_sent_something(tenant, project):
     assert after.headers["etag"] == before.headers["etag"], "that it sent something is no change of a project"
 
 
+def test_a_key_of_the_whole_tenant_names_the_project_of_metric_values(tenant, project):
+    _, made = project
+    key = tenant.with_key(tenant.create("api_keys", {"name": "all", "scopes": ["telemetry:send"]})["key"])
+    names = ["queue.length", "queue.age", "heap"]
+    body = {"metrics": [{"metric_name": name, "metric_value": 1} for name in names]}
+    path = "/api/v1/performance_metrics"
+    assert_error(key.call("POST", path, json=body), 400, "project_required")
+    assert key.call("POST", path, 200, json=body, params={"project": made["id"]}).json()["accepted"] == 3
+
+    def listed(**params):
+        rows = tenant.get("/api/v1/metric_names", project_id=made["id"], **params)["data"]
+        return [(row["metric_name"], row["kind"]) for row in rows]
+
+    wanted = [(name, "gauge") for name in sorted(names)]
+    eventually(lambda: listed() == wanted)
+    assert listed(after="heap") == wanted[1:]
+
+
 def test_a_refused_record_is_mended_and_replayed(tenant, project):
     key, made = project
     headers = {"cookie": "sugar=1", "host": "h"}

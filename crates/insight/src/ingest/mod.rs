@@ -47,7 +47,7 @@ use settings::IngestSettings;
 pub(crate) use endpoint::endpoint;
 pub(crate) use limits::TimeLimits;
 pub(crate) use record_error::RecordError;
-pub(crate) use source::IngestSource;
+pub(crate) use source::{IngestSource, ProjectSelector};
 
 /// Receives telemetry. Cheap to clone.
 #[derive(Clone)]

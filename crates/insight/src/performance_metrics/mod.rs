@@ -5,6 +5,7 @@ mod chart;
 pub mod entity;
 mod journal;
 mod kind;
+mod names;
 mod point;
 pub(crate) mod routes;
 pub(crate) mod series;

@@ -15,9 +15,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::chart::{Aggregate, ChartLine, ChartQuery};
 use super::entity::Model;
 use super::kind::MetricKind;
+use super::names::{MetricName, MetricNamesQuery};
 use super::service::{MetricCreate, MetricFilter, MetricsAccepted};
-use crate::ingest::Ingest;
-use crate::ingest::IngestSource;
+use crate::ingest::{Ingest, IngestSource, ProjectSelector};
 use crate::otlp::ProjectRef;
 
 /// Metric values to ingest.
@@ -71,6 +71,13 @@ struct Chart {
     data: Vec<ChartLine>,
 }
 
+/// The metrics of a project.
+#[derive(Serialize, ToSchema)]
+struct MetricNames {
+    /// By name; at most 500.
+    data: Vec<MetricName>,
+}
+
 /// The types of query parameters, which utoipa does not collect.
 #[derive(OpenApi)]
 #[openapi(components(schemas(Aggregate)))]
@@ -80,6 +87,7 @@ pub(crate) fn router(ingest: Ingest) -> OpenApiRouter {
     OpenApiRouter::with_openapi(ParameterTypes::openapi())
         .routes(routes!(create, list))
         .routes(routes!(chart))
+        .routes(routes!(names))
         .with_state(ingest)
 }
 
@@ -88,6 +96,7 @@ pub(crate) fn router(ingest: Ingest) -> OpenApiRouter {
 #[utoipa::path(
     post, path = "/api/v1/performance_metrics", tag = "performance_metrics", operation_id = "performance_metrics_create",
     params(
+        ProjectSelector,
         ("x-loam-project" = Option<ProjectId>, Header, description = "Project of the data, for keys of the whole tenant."),
         ("Content-Encoding" = Option<String>, Header, description = "`gzip` or `zstd`."),
     ),
@@ -105,11 +114,12 @@ pub(crate) fn router(ingest: Ingest) -> OpenApiRouter {
 async fn create(
     State(ingest): State<Ingest>,
     Caller(scope): Caller,
+    Query(selector): Query<ProjectSelector>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Answer<MetricsAccepted>> {
     let decode = |_: &IngestSource, body: &[u8]| read_json::<MetricBatch>(body);
-    let (ingest_source, batch) = ingest.receive(&scope, None, &headers, body, decode).await?;
+    let (ingest_source, batch) = ingest.receive(&scope, selector.project, &headers, body, decode).await?;
     Ok(Answer(ingest.ingest_metrics(ProjectRef::from(&ingest_source), batch.metrics).await?))
 }
 
@@ -143,4 +153,19 @@ async fn chart(
     Query(query): Query<ChartQuery>,
 ) -> ApiResult<Answer<Chart>> {
     Ok(Answer(Chart { data: ingest.chart(&scope, &query).await? }))
+}
+
+/// Lists the metrics of a project by name.
+#[utoipa::path(
+    get, path = "/api/v1/metric_names", tag = "performance_metrics", operation_id = "metric_names_list",
+    params(MetricNamesQuery),
+    responses((status = 200, body = MetricNames)),
+    security(("api_key" = ["performance_metrics:read"]))
+)]
+async fn names(
+    State(ingest): State<Ingest>,
+    Caller(scope): Caller,
+    Query(query): Query<MetricNamesQuery>,
+) -> ApiResult<Answer<MetricNames>> {
+    Ok(Answer(MetricNames { data: ingest.metric_names(&scope, query).await? }))
 }

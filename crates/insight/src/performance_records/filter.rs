@@ -53,7 +53,8 @@ pub struct PerformanceRecordFilter {
     pub from: Option<DateTime<Utc>>,
     /// Latest start of the request, exclusive.
     pub to: Option<DateTime<Utc>>,
-    /// Order of the list. Defaults to `time`, newest first. `duration`, slowest first, requires `project_id`.
+    /// Order of the list. Defaults to `time`, newest first. `duration`, slowest first, requires `project_id`, and can't be
+    /// combined with `function`.
     pub order: Option<RecordOrder>,
 }
 
