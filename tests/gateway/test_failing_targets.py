@@ -220,6 +220,34 @@ def test_a_failing_target_cools_down_then_one_call_tries_it(api, names, three):
     assert [called() for _ in range(3)] == [[(names[0], 200)]] * 3
 
 
+def test_the_health_of_targets_is_shown_and_a_route_is_tested(api, names, three):
+    rule = {"failures": 1, "seconds": 60}
+    targets = [to(names[0], order=0), to(names[1], order=1)]
+    route = api.create("model_routes", {"alias": f"tested-{names[0]}", "targets": targets, "cool_down": rule})["id"]
+    path = f"/api/v1/model_routes/{route}"
+
+    def states() -> list[tuple[str, str, int, bool]]:
+        rows = api.get(f"{path}/health")["data"]
+        return [(row["provider"], row["state"], row["failures"], row["cooling_down_until"] is not None) for row in rows]
+
+    well = (names[1], "available", 0, False)
+    assert states() == [(names[0], "available", 0, False), well]
+    three[0].feel(status=500)
+    tested = api.call("POST", f"{path}/test", 200).json()
+    assert (tested["ok"], tested["error"]) == (True, None)
+    call = eventually(lambda: (found := api.get(f"/api/v1/llm_calls/{tested['call_id']}"))["state"] != "open" and found)
+    assert tried(call) == [(names[0], 500), (names[1], 200)]
+    assert states() == [(names[0], "cooling_down", 1, True), well]
+    three[1].feel(status=500)
+    tested = api.call("POST", f"{path}/test", 200).json()
+    assert not tested["ok"]
+    assert tested["error_code"]
+    assert tested["error"]
+    assert {state for _, state, _, _ in states()} == {"cooling_down"}
+    key = api.with_key(api.create("api_keys", {"name": f"no-calls-{names[0]}", "scopes": ["model_routes:write"]})["key"])
+    assert_error(key.call("POST", f"{path}/test"), 403, "missing_permission")
+
+
 def test_a_target_with_retry_after_cools_down_until_then(api, names, three):
     alias = add_route(api, to(names[0], order=0), to(names[1], order=1))
     three[0].feel(status=429, retry_after=2)

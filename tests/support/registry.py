@@ -414,6 +414,8 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/chat_sessions/{}"): Entry(CHAT_SESSION),
     ("PATCH", "/api/v1/chat_sessions/{}"): Entry(CHAT_SESSION, {"title": "changed"}),
     ("DELETE", "/api/v1/chat_sessions/{}"): Entry(CHAT_SESSION),
+    ("GET", "/api/v1/model_routes/{}/health"): Entry(model_route),
+    ("POST", "/api/v1/model_routes/{}/test"): Entry(model_route),
     ("GET", "/api/v1/chat_sessions/{}/configs"): Entry(CHAT_SESSION),
     ("GET", "/api/v1/chat_sessions/{}/configs/{}"): Entry(session_config),
     ("PUT", "/api/v1/chat_sessions/{}/configs/{}"): Entry(session_config, {"value": 2}),

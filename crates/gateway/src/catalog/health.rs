@@ -76,6 +76,12 @@ impl Health {
         }
     }
 
+    /// The failures since the last success, and the end of the last cool-down.
+    pub(crate) fn failures(&self) -> (u32, Option<Instant>) {
+        let state = self.lock();
+        (state.failures, state.until)
+    }
+
     /// Records a success.
     pub(crate) fn succeeded(&self) {
         let mut state = self.lock();

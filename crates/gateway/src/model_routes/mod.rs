@@ -1,6 +1,7 @@
 //! Routes: an alias, and the models that its calls are sent to.
 
 pub mod entity;
+mod health;
 pub(crate) mod removal;
 pub mod routes;
 mod rules;

@@ -12,9 +12,11 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::entity::Model;
+use super::health::TargetHealth;
 use super::service::{ModelRouteCreate, ModelRouteFilter, ModelRouteUpdate};
 use super::{CoolDownRule, Retries, RouteTimeouts, Target};
 use crate::Gateway;
+use crate::proxy::RouteTest;
 
 /// An alias, and the models that its calls are sent to.
 #[derive(Serialize, ToSchema)]
@@ -61,10 +63,19 @@ impl From<Model> for ModelRouteView {
     }
 }
 
+/// The state of a route's targets.
+#[derive(Serialize, ToSchema)]
+struct RouteHealth {
+    /// In the order in which they are called.
+    data: Vec<TargetHealth>,
+}
+
 pub(crate) fn router(gateway: Gateway) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
+        .routes(routes!(health))
+        .routes(routes!(test))
         .with_state(gateway)
 }
 
@@ -152,4 +163,41 @@ async fn delete(
 ) -> ApiResult<StatusCode> {
     gateway.delete_route(&scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Returns the state of a route's targets, as the node that responds knows it. Each node learns it from its own calls.
+#[utoipa::path(
+    get, path = "/api/v1/model_routes/{id}/health", tag = "model_routes", operation_id = "model_routes_health",
+    params(("id" = ModelRouteId, Path)),
+    responses((status = 200, body = RouteHealth)),
+    security(("api_key" = ["model_routes:read"]))
+)]
+async fn health(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<ModelRouteId>,
+) -> ApiResult<JsonResponse<RouteHealth>> {
+    Ok(JsonResponse(RouteHealth { data: gateway.route_health(&scope, id).await? }))
+}
+
+/// Tests a route with one minimal chat completion.
+///
+/// The call takes the path of every other: it is recorded for the caller, costs, and counts against limits. Requires
+/// `gateway:call` too.
+#[utoipa::path(
+    post, path = "/api/v1/model_routes/{id}/test", tag = "model_routes", operation_id = "model_routes_test",
+    params(("id" = ModelRouteId, Path)),
+    responses(
+        (status = 200, body = RouteTest, description = "the result, for a success and a failure"),
+    ),
+    security(("api_key" = ["model_routes:write"]))
+)]
+async fn test(
+    State(gateway): State<Gateway>,
+    Caller(scope): Caller,
+    Path(id): Path<ModelRouteId>,
+) -> ApiResult<JsonResponse<RouteTest>> {
+    scope.require("gateway:call")?;
+    let route = gateway.get_route(&scope, id).await?;
+    Ok(JsonResponse(gateway.proxy().test_route(&scope, &route.alias).await?))
 }

@@ -25,6 +25,7 @@ mod previous_response;
 mod probe;
 pub(crate) mod response_cache;
 mod response_schemas;
+mod route_test;
 pub(crate) mod routes;
 mod schemas;
 mod send;
@@ -32,6 +33,7 @@ mod streamed;
 
 pub use chat_stream::{ChatStream, interrupted};
 pub use probe::ProviderTest;
+pub use route_test::RouteTest;
 
 use std::sync::{Arc, RwLock};
 use std::time::Duration;

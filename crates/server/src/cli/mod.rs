@@ -255,6 +255,9 @@ fn place(cli: &mut Cli, words: &ArgMatches) -> Result<(), clap::Error> {
         if args.key.is_some() && is_named("server_key") || args.key_file.is_some() {
             return wrong("--key and --key-file are for commands with --server");
         }
+        if let Command::Route(route::Command::Test { .. }) = &cli.command {
+            return wrong("`loam route test` needs a running server, which makes the call: give --server (LOAM_SERVER)");
+        }
         return Ok(());
     }
     match &cli.command {
@@ -287,14 +290,14 @@ fn run(cli: Cli) -> Result<()> {
         Command::Openapi => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let _inside = runtime.enter();
+            output::refuse_field("a document")?;
             return output::text(&docs::openapi_text()?);
         }
         Command::Completions { shell } => {
-            output::refuse_field("a document")?;
+            output::refuse_field("a script")?;
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "loam", &mut script);
             return output::text(&String::from_utf8(script)?);
-            output::refuse_field("a script")?;
         }
         _ => {}
     }

@@ -55,6 +55,13 @@ pub(super) enum Command {
         /// Route ID.
         id: ModelRouteId,
     },
+    /// Test a route with one minimal call, which a running server makes: with --server.
+    Test {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Route ID.
+        id: ModelRouteId,
+    },
     /// Delete a route.
     Delete {
         #[command(flatten)]
@@ -148,6 +155,11 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
         Command::Show { tenant, id } => {
             let api = backend.api(&tenant).await?;
             output::one(json, &api.get(&format!("{PATH}/{id}"), json!({})).await?)
+        }
+        Command::Test { tenant, id } => {
+            let test = backend.api(&tenant).await?.post(&format!("{PATH}/{id}/test"), None).await?;
+            output::one(json, &test)?;
+            test["error"].as_str().map_or(Ok(()), |error| bail!("{error}"))
         }
         Command::Delete { tenant, id } => {
             backend.api(&tenant).await?.delete(&format!("{PATH}/{id}")).await?;
