@@ -323,6 +323,12 @@ def error_group(world: World) -> str:
     return eventually(lambda: world.owner.all("error_groups"))[0]["id"]
 
 
+def fingerprint(world: World) -> str:
+    """The fingerprint of a group of errors, which names it."""
+    group = error_group(world)
+    return next(row["fingerprint"] for row in world.owner.all("error_groups") if row["id"] == group)
+
+
 def requirement(world: World) -> str:
     """A requirement of one of the owner's projects."""
     return world.owner.create("requirements", {"project_id": PROJECT(world), "raw_text": "orders can be cancelled"})["id"]
@@ -408,14 +414,14 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("GET", "/api/v1/model_routes/{}"): Entry(model_route),
     ("PATCH", "/api/v1/model_routes/{}"): Entry(model_route, {"cache_seconds": 60}),
     ("DELETE", "/api/v1/model_routes/{}"): Entry(model_route),
+    ("GET", "/api/v1/model_routes/{}/health"): Entry(model_route),
+    ("POST", "/api/v1/model_routes/{}/test"): Entry(model_route),
     ("GET", "/api/v1/limits/{}"): Entry(limit),
     ("PATCH", "/api/v1/limits/{}"): Entry(limit, {"concurrency": 3}),
     ("DELETE", "/api/v1/limits/{}"): Entry(limit),
     ("GET", "/api/v1/chat_sessions/{}"): Entry(CHAT_SESSION),
     ("PATCH", "/api/v1/chat_sessions/{}"): Entry(CHAT_SESSION, {"title": "changed"}),
     ("DELETE", "/api/v1/chat_sessions/{}"): Entry(CHAT_SESSION),
-    ("GET", "/api/v1/model_routes/{}/health"): Entry(model_route),
-    ("POST", "/api/v1/model_routes/{}/test"): Entry(model_route),
     ("GET", "/api/v1/chat_sessions/{}/configs"): Entry(CHAT_SESSION),
     ("GET", "/api/v1/chat_sessions/{}/configs/{}"): Entry(session_config),
     ("PUT", "/api/v1/chat_sessions/{}/configs/{}"): Entry(session_config, {"value": 2}),
@@ -476,6 +482,7 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("DELETE", "/api/v1/token_issuers/{}"): Entry(TOKEN_ISSUER),
     ("GET", "/api/v1/api_logs/{}"): Entry(api_log),
     ("GET", "/api/v1/error_logs/{}"): Entry(error_log),
+    ("GET", "/api/v1/error_groups/{}"): Entry(fingerprint),
     ("GET", "/api/v1/system_config/{}"): Entry(config_key, by="operator"),
     ("PUT", "/api/v1/system_config/{}"): Entry(config_key, CONFIG, by="operator"),
     ("PATCH", "/api/v1/system_config/{}"): Entry(config_key, CONFIG, by="operator"),
@@ -484,11 +491,11 @@ REGISTRY: dict[tuple[str, str], Entry] = {
     ("POST", "/api/v1/system_config/{}/rollback"): Entry(config_key, {"version": 1}, by="operator"),
 }
 
-# Makers of rows that are listed, and have no operation of their own.
+# Makers of rows that are listed, and have no operation that takes their id.
 ONLY_LISTED = {"error_groups": error_group, "performance_metrics": metric}
 
 
 def maker_of(collection: str) -> Callable[[World], str]:
     """How to make a row of a list."""
     of_row = [entry.make for (_, shape), entry in REGISTRY.items() if shape == f"/api/v1/{collection}/{{}}"]
-    return of_row[0] if of_row else ONLY_LISTED[collection]
+    return ONLY_LISTED[collection] if collection in ONLY_LISTED else of_row[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from support.api import Api, eventually
+from support.api import Api, assert_error, eventually
 
 
 def span(trace: str, span_id: str, parent: str | None, kind: int, raised: tuple[str, str] | None) -> dict:
@@ -56,6 +56,12 @@ def test_an_exception_in_a_trace_is_an_error_once_and_found_by_trace_record_and_
     assert tenant.all("error_logs", trace_id=secrets.token_hex(16)) == []
     (group,) = [one for one in tenant.all("error_groups") if one["fingerprint"] == error["fingerprint"]]
     assert group["count"] == 1
+    assert tenant.get(f"/api/v1/error_groups/{group['fingerprint']}") == group
+    for unknown in (group["fingerprint"][:-1] + "g", "0" * 32, "x"):
+        assert_error(tenant.call("GET", f"/api/v1/error_groups/{unknown}"), 404)
+    other = tenant.create("projects", {"name": "without errors"})["id"]
+    assert [row["id"] for row in tenant.all("error_groups", project_id=project)] == [group["id"]]
+    assert tenant.all("error_groups", project_id=other) == []
     # Another number in the message: another error of the same group.
     trace = secrets.token_hex(16)
     send(sender, [span(trace, "00000000000000b1", None, 2, ("ValueError", "no card 4712"))])

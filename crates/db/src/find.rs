@@ -12,10 +12,13 @@ use sea_orm::{
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use loam_kernel::{Cursor, Error, Order, Page, PageQuery, Result};
+use loam_kernel::{Cursor, Error, Order, Page, PageQuery, Result, bounded};
 
 use crate::conn::Conn;
 use crate::error::map_err;
+
+/// Maximum length of the text of a search, in characters.
+const MAX_SEARCH: usize = 200;
 
 /// An entity whose rows belong to tenants.
 pub trait TenantEntity: EntityTrait {
@@ -138,6 +141,25 @@ impl<E: EntityTrait> Find<'_, E> {
             }
         };
         self.filter(all)
+    }
+
+    /// Only rows of which one of these columns contains the text of a filter `search`, if it is set. Upper and lower case
+    /// are the same; on SQLite, those of ASCII letters.
+    ///
+    /// # Errors
+    /// If the text is empty or too long.
+    pub fn search(self, columns: &[E::Column], text: Option<&str>) -> Result<Self> {
+        let Some(text) = text else { return Ok(self) };
+        bounded("search", text, MAX_SEARCH)?;
+        let (function, value) = match self.conn.get_database_backend() {
+            DbBackend::Sqlite => ("instr", "?"),
+            _ => ("strpos", "$1"),
+        };
+        let any = columns.iter().map(IdenStatic::as_str).fold(Condition::any(), |any, name| {
+            let sql = format!("{function}(lower(\"{name}\"), lower({value})) > 0");
+            any.add(Expr::cust_with_values(sql, [text]))
+        });
+        Ok(self.filter(any))
     }
 
     /// Only rows whose column, a JSON array, holds one of these texts.

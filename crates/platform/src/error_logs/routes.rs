@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use loam_db::{Db, Find, Tx};
 use loam_http::surface::{ApiResult, Caller, Path, Query};
 use loam_kernel::{
-    Error, ErrorGroupId, ErrorLogId, Order, Page, PageQuery, ProjectId, Result, Scope, first_id_at,
+    Error, ErrorGroupId, ErrorLogId, Order, Page, PageQuery, ProjectId, Result, Scope, first_id_at, from_hex,
 };
+use sea_orm::sea_query::{Expr, ExprTrait, Query as Select};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,6 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::entity::{Column, Entity, Model};
+use super::fingerprint::group_id;
 use super::group;
 use crate::operators;
 
@@ -152,6 +154,14 @@ impl ErrorLogFilter {
     }
 }
 
+/// Filters for groups of errors.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ErrorGroupFilter {
+    /// Only groups of which this project has reported an error that is still stored. Their counts are the tenant's.
+    project_id: Option<ProjectId>,
+}
+
 /// The owner of the errors.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -167,8 +177,24 @@ struct Handle {
 }
 
 /// The last seen first. A group that moves up between pages may appear twice.
-async fn groups_page<R>(tx: &Tx<R>, page: &PageQuery) -> Result<Page<group::Model>> {
-    let find = tx.find::<group::Entity>();
+async fn groups_page<R>(
+    tx: &Tx<R>,
+    filter: &ErrorGroupFilter,
+    page: &PageQuery,
+) -> Result<Page<group::Model>> {
+    let mut find = tx.find::<group::Entity>();
+    if let Some(project) = filter.project_id {
+        let group = |column: group::Column| Expr::col((group::Entity, column));
+        let error = |column: Column| Expr::col((Entity, column));
+        let of_project = Select::select()
+            .expr(Expr::val(1))
+            .from(Entity)
+            .and_where(error(Column::TenantId).eq(group(group::Column::TenantId)))
+            .and_where(error(Column::ProjectId).eq(project.0))
+            .and_where(error(Column::Fingerprint).eq(group(group::Column::Fingerprint)))
+            .to_owned();
+        find = find.filter(Expr::exists(of_project));
+    }
     find.page_by(page, Order::Desc, group::Column::LastSeen, |row| (row.last_seen, row.id.0)).await
 }
 
@@ -198,12 +224,30 @@ impl Handle {
         row.ok_or_else(|| Error::not_found("error record"))
     }
 
-    async fn groups(&self, scope: &Scope, instance: bool, page: &PageQuery) -> Result<Page<group::Model>> {
+    async fn groups(
+        &self,
+        scope: &Scope,
+        instance: bool,
+        filter: &ErrorGroupFilter,
+        page: &PageQuery,
+    ) -> Result<Page<group::Model>> {
         if instance {
-            groups_page(&self.db.system_read(&operators::instance(scope)?).await?, page).await
+            groups_page(&self.db.system_read(&operators::instance(scope)?).await?, filter, page).await
         } else {
-            groups_page(&self.db.read(scope).await?, page).await
+            groups_page(&self.db.read(scope).await?, filter, page).await
         }
+    }
+
+    async fn group(&self, scope: &Scope, instance: bool, fingerprint: &str) -> Result<group::Model> {
+        let missing = || Error::not_found("error group");
+        let bytes = from_hex(fingerprint).and_then(|bytes| bytes.try_into().ok()).ok_or_else(missing)?;
+        let id = ErrorGroupId(group_id(bytes));
+        let row = if instance {
+            self.db.system_read(&operators::instance(scope)?).await?.get::<group::Entity>(id).await?
+        } else {
+            self.db.read(scope).await?.get::<group::Entity>(id).await?
+        };
+        row.ok_or_else(missing)
     }
 }
 
@@ -213,6 +257,7 @@ pub fn router(db: Db) -> OpenApiRouter {
         .routes(routes!(list))
         .routes(routes!(get))
         .routes(routes!(list_groups))
+        .routes(routes!(get_group))
         .with_state(Handle { db })
 }
 
@@ -254,15 +299,33 @@ async fn get(
 /// Lists groups of similar errors with their counts, the last seen first.
 #[utoipa::path(
     get, path = "/api/v1/error_groups", tag = "error_logs", operation_id = "error_groups_list",
-    params(TenantSelector, PageQuery),
+    params(ErrorGroupFilter, TenantSelector, PageQuery),
     responses((status = 200, body = Page<ErrorGroupView>)),
     security(("api_key" = ["error_logs:read"]))
 )]
 async fn list_groups(
     State(handle): State<Handle>,
     Caller(scope): Caller,
+    Query(filter): Query<ErrorGroupFilter>,
     Query(selector): Query<TenantSelector>,
     Query(page): Query<PageQuery>,
 ) -> ApiResult<axum::Json<Page<ErrorGroupView>>> {
-    Ok(axum::Json(handle.groups(&scope, selector.instance, &page).await?.map(ErrorGroupView::from)))
+    let page = handle.groups(&scope, selector.instance, &filter, &page).await?;
+    Ok(axum::Json(page.map(ErrorGroupView::from)))
+}
+
+/// One group of similar errors.
+#[utoipa::path(
+    get, path = "/api/v1/error_groups/{fingerprint}", tag = "error_logs", operation_id = "error_groups_get",
+    params(("fingerprint" = String, Path, description = "The fingerprint of its errors."), TenantSelector),
+    responses((status = 200, body = ErrorGroupView)),
+    security(("api_key" = ["error_logs:read"]))
+)]
+async fn get_group(
+    State(handle): State<Handle>,
+    Caller(scope): Caller,
+    Path(fingerprint): Path<String>,
+    Query(selector): Query<TenantSelector>,
+) -> ApiResult<axum::Json<ErrorGroupView>> {
+    Ok(axum::Json(handle.group(&scope, selector.instance, &fingerprint).await?.into()))
 }

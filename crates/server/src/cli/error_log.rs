@@ -38,6 +38,9 @@ pub(super) enum Command {
         tenant: TenantArg,
         #[command(flatten)]
         list: ListArgs,
+        /// Only groups with an error of this project.
+        #[arg(long)]
+        project: Option<ProjectId>,
         /// Errors of the instance instead of the tenant's.
         #[arg(long)]
         instance: bool,
@@ -97,9 +100,10 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
             let api = backend.api(&tenant).await?;
             output::one(json, &api.get(&format!("{PATH}/{id}"), json!({ "instance": instance })).await?)
         }
-        Command::Groups { tenant, list, instance } => {
+        Command::Groups { tenant, list, project, instance } => {
             let api = backend.api(&tenant).await?;
-            let rows = api.list("/api/v1/error_groups", json!({ "instance": instance }), list.limit).await?;
+            let query = json!({ "project_id": project, "instance": instance });
+            let rows = api.list("/api/v1/error_groups", query, list.limit).await?;
             let fields = ["last_seen", "first_seen", "count", "error_type", "error_message", "fingerprint"];
             output::rows(json, &rows, &fields)
         }
