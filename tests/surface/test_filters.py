@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.api import eventually
+from support.api import assert_error, eventually
 
 
 def test_changes_are_found_by_who_made_them_and_when(tenant, name):
@@ -58,3 +58,27 @@ def test_projects_are_found_by_status_framework_and_owner(tenant, name):
     ]:
         assert [row["id"] for row in tenant.all("projects", **filters)] == expected, filters
     assert tenant.call("GET", "/api/v1/projects", params={"monitoring_status": "asleep"}).status_code == 400
+
+
+def test_rows_are_found_by_a_part_of_their_name(tenant, name):
+    word = name().replace("-", "")
+    for title in (f"about {word.upper()} and tea", "about 100 % of _everything", "other"):
+        tenant.create("chat_sessions", {"title": title, "model": "m"})
+
+    def titles(text):
+        return [row["title"] for row in tenant.all("chat_sessions", search=text)]
+
+    assert titles(word) == [f"about {word.upper()} and tea"]
+    assert titles("100 % of _") == ["about 100 % of _everything"], "no character is a wildcard"
+    assert titles(f"{word}%") == []
+    person = {"username": f"u{word}", "email": f"{word}@example.com", "password": "a-long-enough-password-1"}
+    user = tenant.create("users", person | {"full_name": f"Ada {word}"})
+    for text in (f"U{word}", f"{word}@EXAMPLE", f"ada {word}"):
+        assert [row["id"] for row in tenant.all("users", search=text)] == [user["id"]], text
+    project = tenant.create("projects", {"name": f"p{word}"})
+    assert [row["id"] for row in tenant.all("projects", search=word)] == [project["id"]]
+    key = tenant.create("api_keys", {"name": f"k{word}", "scopes": ["gateway:call"]})
+    assert [row["id"] for row in tenant.all("api_keys", search=word.upper())] == [key["id"]]
+    for collection in ("chat_sessions", "users", "projects", "api_keys"):
+        for wrong in ("", "x" * 201):
+            assert_error(tenant.call("GET", f"/api/v1/{collection}", params={"search": wrong}), 400, param="search")

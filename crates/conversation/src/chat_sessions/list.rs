@@ -26,6 +26,8 @@ pub struct ChatSessionFilter {
     pub provider_id: Option<AiProviderId>,
     /// Only sessions of this channel.
     pub channel_id: Option<ChannelId>,
+    /// Only sessions whose title contains this text, in upper or lower case.
+    pub search: Option<String>,
     /// Only the session with this `external_id`.
     pub external_id: Option<String>,
     /// Only sessions with this status.
@@ -53,6 +55,7 @@ impl ChatSessionFilter {
             project_id: None,
             provider_id: None,
             channel_id: None,
+            search: None,
             external_id: None,
             status: None,
             is_active: None,
@@ -70,7 +73,7 @@ impl ChatSessionFilter {
 
     /// Restricts a query to the filter, and to what the caller may see.
     pub(crate) fn apply<'tx>(&self, scope: &Scope, find: Find<'tx, Entity>) -> Result<Find<'tx, Entity>> {
-        let mut find = find;
+        let mut find = find.search(&[Column::Title], self.search.as_deref())?;
         for user in [access::own_only(scope), self.user_id].into_iter().flatten() {
             find = find.filter(Column::UserId.eq(user));
         }

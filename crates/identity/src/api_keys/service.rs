@@ -47,6 +47,8 @@ pub struct ApiKeyFilter {
     pub user_id: Option<UserId>,
     /// Only keys of this project.
     pub project_id: Option<ProjectId>,
+    /// Only keys whose name contains this text, in upper or lower case.
+    pub search: Option<String>,
 }
 
 /// A new key: the key itself is available only here.
@@ -73,7 +75,7 @@ impl Identity {
         if let Some(project) = filter.project_id {
             find = find.filter(Column::ProjectId.eq(project));
         }
-        find.page(page, |row| row.id.0).await
+        find.search(&[Column::Name], filter.search.as_deref())?.page(page, |row| row.id.0).await
     }
 
     /// One key.

@@ -150,6 +150,8 @@ pub struct ProjectFilter {
     pub framework: Option<String>,
     /// Only projects of this owner.
     pub owner_id: Option<UserId>,
+    /// Only projects whose name contains this text, in upper or lower case.
+    pub search: Option<String>,
     /// Only projects whose `metadata.custom_fields` have these fields with these values: a JSON object of strings, numbers,
     /// booleans and nulls, such as `{"enterprise_grade":true}`.
     pub custom_fields: Option<String>,
@@ -183,7 +185,7 @@ impl Identity {
             let fields = field_filter("custom_fields", text)?;
             find = find.containing_in(Column::Metadata, "custom_fields", &fields);
         }
-        find.page(page, |row| row.id.0).await
+        find.search(&[Column::Name], filter.search.as_deref())?.page(page, |row| row.id.0).await
     }
 
     /// Returns a project.

@@ -84,6 +84,8 @@ pub struct UserFilter {
     pub external_id: Option<String>,
     /// Only active users, or only inactive ones.
     pub is_active: Option<bool>,
+    /// Only users whose login name, full name or e-mail address contains this text, in upper or lower case.
+    pub search: Option<String>,
 }
 
 impl Identity {
@@ -105,6 +107,8 @@ impl Identity {
         if let Some(is_active) = filter.is_active {
             find = find.filter(Column::IsActive.eq(is_active));
         }
+        let find =
+            find.search(&[Column::Username, Column::FullName, Column::Email], filter.search.as_deref())?;
         find.page(page, |row| row.id.0).await
     }
 

@@ -74,6 +74,9 @@ pub(super) enum Command {
 /// Filters for sessions.
 #[derive(Args)]
 pub(super) struct SessionFilterArgs {
+    /// Only sessions whose title contains this text.
+    #[arg(long)]
+    search: Option<String>,
     /// Only sessions of this user.
     #[arg(long)]
     user: Option<UserId>,
@@ -102,7 +105,7 @@ impl SessionFilterArgs {
             _ => None,
         };
         json!({
-            "user_id": self.user, "project_id": self.project, "external_id": self.external_id,
+            "user_id": self.user, "project_id": self.project, "external_id": self.external_id, "search": self.search,
             "status": status, "metadata": self.metadata,
         })
     }
@@ -120,10 +123,10 @@ pub(super) async fn run(command: Command, backend: &Backend, json: bool) -> Resu
             output::one(json, &api.get(&format!("{PATH}/{id}"), json!({})).await?)
         }
         Command::Export { tenant, filter, output: path } => {
+            output::refuse_field("an export")?;
             let api = backend.api(&tenant).await?;
             let mut file = None;
             let last = api
-            output::refuse_field("an export")?;
                 .lines(&format!("{PATH}/export"), filter.query(), |lines| match &path {
                     Some(path) => export::write(&mut file, path, lines),
                     None => output::bytes(lines),
