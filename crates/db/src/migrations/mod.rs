@@ -26,6 +26,7 @@ mod m20261130_000019_usage_quantities;
 mod m20261130_000020_ordered_json;
 mod m20261130_000021_suggestion_codes;
 mod m20261130_000022_errors_of_projects;
+mod m20261130_000023_titles;
 mod m20261201_000001_delivery;
 
 /// One step of the schema.
@@ -65,6 +66,7 @@ steps![
     m20261130_000020_ordered_json,
     m20261130_000021_suggestion_codes,
     m20261130_000022_errors_of_projects,
+    m20261130_000023_titles,
     m20261201_000001_delivery,
     // new migrations go above this line
 ];
