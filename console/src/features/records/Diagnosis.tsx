@@ -1,4 +1,5 @@
 import type { Schema } from '@/api/types'
+import { useFindingTexts } from '@/findings/useFindingTexts'
 import { useFormat } from '@/i18n/format'
 import { Badge, type Tone } from '@/ui/Badge'
 import { Button } from '@/ui/Button'
@@ -21,6 +22,7 @@ interface DiagnosisProps {
 export function Diagnosis({ record, selected, onSelect }: DiagnosisProps) {
   const t = useMessages()
   const f = useFormat()
+  const textsOf = useFindingTexts()
   const findings = record.findings ?? []
   return (
     <Card title={t.diagnosis}>
@@ -29,6 +31,7 @@ export function Diagnosis({ record, selected, onSelect }: DiagnosisProps) {
         <ul className={styles.findings}>
           {findings.map((finding, index) => {
             const select = `finding:${index}`
+            const texts = textsOf(finding)
             return (
               <li key={select} className={classes(styles.finding, selected === select && styles.current)}>
                 <div className={styles.findingHead}>
@@ -44,12 +47,12 @@ export function Diagnosis({ record, selected, onSelect }: DiagnosisProps) {
                     </Button>
                   )}
                 </div>
-                <Prose text={finding.description} />
+                <Prose text={texts.description} />
                 <details>
                   <summary>
-                    <Prose text={finding.suggestion.title} />
+                    <Prose text={texts.title} />
                   </summary>
-                  <p lang="en">{finding.suggestion.description}</p>
+                  <p lang={texts.language}>{texts.advice}</p>
                   {finding.suggestion.code_example && <CodeBlock code={finding.suggestion.code_example} label={t.example} />}
                 </details>
               </li>

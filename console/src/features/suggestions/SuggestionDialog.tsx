@@ -3,6 +3,7 @@ import { useRead } from '@/api/hooks'
 import { useProjects } from '@/api/projects'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
+import { useSuggestionTexts } from '@/findings/useFindingTexts'
 import { shortId, useFormat } from '@/i18n/format'
 import { Button } from '@/ui/Button'
 import { CodeBlock } from '@/ui/Code'
@@ -25,9 +26,10 @@ export function SuggestionDialog({ id, onClose }: { id: string; onClose: () => v
   const can = useCan()
   const suggestion = useRead('/api/v1/suggestions/{id}', { params: { id } })
   const { names, change, isPending } = useStatusChange()
+  const textsOf = useSuggestionTexts()
   return (
     <Dialog
-      title={suggestion.data ? plainTitle(suggestion.data) : t.suggestion}
+      title={suggestion.data ? plainTitle(textsOf(suggestion.data)) : t.suggestion}
       isOpen
       size="wide"
       onClose={onClose}
@@ -50,10 +52,11 @@ function Details({ suggestion }: { suggestion: Suggestion }) {
   const t = useMessages()
   const f = useFormat()
   const { nameOf } = useProjects()
+  const textsOf = useSuggestionTexts()
   const { project_id, endpoint, version, measured_version } = suggestion
   return (
     <div className={styles.details}>
-      <p className={styles.text}>{suggestion.description}</p>
+      <p className={styles.text}>{textsOf(suggestion).description}</p>
       <Facts
         facts={[
           [t.status, <StatusBadge status={suggestion.status} />],

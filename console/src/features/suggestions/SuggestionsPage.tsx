@@ -3,6 +3,7 @@ import { MoreHorizontal } from 'lucide-react'
 import { useProjects } from '@/api/projects'
 import { useCan, useSession } from '@/api/session'
 import type { Schema } from '@/api/types'
+import { useSuggestionTexts } from '@/findings/useFindingTexts'
 import { useFormat } from '@/i18n/format'
 import type { Column } from '@/list/DataTable'
 import { ResourceList } from '@/list/ResourceList'
@@ -32,16 +33,17 @@ export default function SuggestionsPage() {
   const { nameOf } = useProjects()
   const [search, setSearch] = useSearchState()
   const { names, change } = useStatusChange()
+  const textsOf = useSuggestionTexts()
   const columns: Column<Suggestion>[] = [
     {
       id: 'title',
       header: t.suggestion,
       cell: (row) => (
         <button type="button" className={styles.open} onClick={() => setSearch({ suggestion: row.id }, { push: true })}>
-          {plainTitle(row)}
+          {plainTitle(textsOf(row))}
         </button>
       ),
-      value: (row) => row.title,
+      value: (row) => textsOf(row).title,
     },
     { id: 'status', header: t.status, cell: (row) => <StatusBadge status={row.status} />, value: (row) => row.status },
     { id: 'priority', header: t.priority, cell: (row) => <PriorityBadge priority={row.priority} />, value: (row) => row.priority },
@@ -74,7 +76,7 @@ export default function SuggestionsPage() {
           can('suggestions:write')
             ? (row) => (
                 <Menu
-                  trigger={<IconButton label={t.actions(plainTitle(row))} icon={<MoreHorizontal size={16} />} />}
+                  trigger={<IconButton label={t.actions(plainTitle(textsOf(row)))} icon={<MoreHorizontal size={16} />} />}
                   groups={[{ items: nextStatuses(row.status).map((status) => ({ label: names[status], onSelect: () => void change(row, status) })) }]}
                 />
               )

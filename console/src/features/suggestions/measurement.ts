@@ -27,6 +27,6 @@ export function nextStatuses(status: Schema<'SuggestionStatus'>): Schema<'Sugges
 }
 
 /** A title without the backticks around its names. */
-export function plainTitle(suggestion: Schema<'SuggestionView'>): string {
-  return suggestion.title.replaceAll('`', '')
+export function plainTitle({ title }: { title: string }): string {
+  return title.replaceAll('`', '')
 }
