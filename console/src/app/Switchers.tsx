@@ -1,7 +1,6 @@
 import { useRead } from '@/api/hooks'
 import { useProjects } from '@/api/projects'
 import { useSession } from '@/api/session'
-import { isId } from '@/feature'
 import { useSearchState } from '@/list/search'
 import { useAppMessages } from './messages'
 import styles from './Switchers.module.css'
@@ -14,7 +13,7 @@ export function TenantSwitcher() {
   const { session, tenant, setTenant } = useSession()
   const tenants = useRead('/api/v1/tenants', { query: { limit: MOST } }, { enabled: session.operator })
   const names = new Map(tenants.data?.data.map((each) => [each.slug, each.name]))
-  if (!session.operator || names.size < 2) return <span className={styles.name}>{names.get(tenant) ?? (isId(tenant) ? 'Loam' : tenant)}</span>
+  if (!session.operator || names.size < 2) return <span className={styles.name}>{names.get(tenant) ?? session.tenant_name}</span>
   return (
     <select className={styles.switcher} aria-label={t.tenant} value={tenant} onChange={(event) => setTenant(event.target.value)}>
       {!names.has(tenant) && <option value={tenant}>{tenant}</option>}

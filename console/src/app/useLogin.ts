@@ -40,7 +40,7 @@ export function useLogin(client: QueryClient): Login {
     try {
       const read = await request('get', '/api/v1/session')
       setCredentials({ csrfToken: read.csrf_token, tenant: read.operator ? sessionStorage.getItem(TENANT) : null })
-      if (!read.password_change_required) setOwnTenant(await slugOf(read))
+      setOwnTenant(read.tenant_slug)
       setSession(read)
       setError(null)
       return true
@@ -138,10 +138,4 @@ function forget(): void {
 function store(name: string, value: string | null): void {
   if (value) sessionStorage.setItem(name, value)
   else sessionStorage.removeItem(name)
-}
-
-/** The slug of the caller's tenant; its id for those who may not read it. */
-async function slugOf({ tenant_id: id, permissions }: Session): Promise<string> {
-  if (!permissions.includes('*') && !permissions.includes('tenants:read')) return id
-  return (await request('get', '/api/v1/tenants/{id}', { params: { id } })).slug
 }

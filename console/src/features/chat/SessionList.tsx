@@ -2,11 +2,10 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { SquarePen } from 'lucide-react'
-import { memo, useEffect, useMemo, useRef, useState } from 'react'
+import { memo, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import { request } from '@/api/request'
 import { useSession } from '@/api/session'
 import { isId } from '@/feature'
-import { useFormat } from '@/i18n/format'
 import { useSearchState } from '@/list/search'
 import { classes } from '@/ui/classes'
 import { IconButton } from '@/ui/Button'
@@ -18,14 +17,10 @@ import { useMessages } from './messages'
 const PAGE_SIZE = 100
 const ROW_HEIGHT = 52
 const REFRESH_MS = 15_000
-/** A search reads pages until it has found as many, or has looked through as many sessions. */
-const FOUND_ENOUGH = 30
-const SEARCHED_AT_MOST = 5_000
 
 /** The sessions, the most recently active first. */
 export const SessionList = memo(function SessionList({ selected }: { selected?: string }) {
   const t = useMessages()
-  const f = useFormat()
   const navigate = useNavigate()
   const { session: me, projectId } = useSession()
   const [search, setSearch] = useSearchState()
@@ -33,7 +28,9 @@ export const SessionList = memo(function SessionList({ selected }: { selected?: 
   const scroller = useRef<HTMLDivElement>(null)
   const seesAll = me.permissions.some((permission) => permission === '*' || permission === 'chat_sessions:all')
   const state = search.state === 'archived' || search.state === 'all' ? search.state : 'active'
+  const wanted = useDeferredValue(text.trim())
   const filter = {
+    search: wanted || undefined,
     user_id: seesAll && search.owner === 'me' ? (me.user?.id ?? undefined) : undefined,
     status: state === 'all' ? undefined : (state as 'active' | 'archived'),
     project_id: projectId ?? undefined,
@@ -45,17 +42,15 @@ export const SessionList = memo(function SessionList({ selected }: { selected?: 
     getNextPageParam: (page) => page.next_cursor ?? null,
     refetchInterval: (query) => (query.state.data && query.state.data.pages.length > 1 ? false : REFRESH_MS),
   })
-  const all = useMemo(() => {
+  const rows = useMemo(() => {
     // A session that moved to the front while pages were read is on two of them.
     const seen = new Set<string>()
     return (list.data?.pages ?? []).flatMap((page) => page.data.filter(({ id }) => !seen.has(id) && seen.add(id)))
   }, [list.data])
-  const wanted = text.trim().toLowerCase()
-  const rows = useMemo(() => (wanted ? all.filter(({ title, external_id, id }) => title.toLowerCase().includes(wanted) || external_id?.toLowerCase().includes(wanted) || id === wanted) : all), [all, wanted])
 
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_HEIGHT, overscan: 10, getItemKey: (index) => rows[index]?.id ?? index })
   const last = virtual.getVirtualItems().at(-1)?.index ?? 0
-  const needsMore = wanted ? rows.length < FOUND_ENOUGH && all.length < SEARCHED_AT_MOST : last >= rows.length - 20
+  const needsMore = last >= rows.length - 20
   useEffect(() => {
     if (needsMore && list.hasNextPage && !list.isFetching) void list.fetchNextPage()
   }, [needsMore, list.hasNextPage, list.isFetching])
@@ -123,7 +118,6 @@ export const SessionList = memo(function SessionList({ selected }: { selected?: 
             )
           })}
         </ul>
-        {wanted && list.hasNextPage && !needsMore && <p className={styles.note}>{t.searchedNewest(f.number(all.length))}</p>}
       </div>
     </section>
   )

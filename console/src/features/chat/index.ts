@@ -20,8 +20,12 @@ export const chat: Feature = {
             if (!(error instanceof ApiError && error.status === 404)) throw error
           }
         }
-        const { data } = await request('get', '/api/v1/chat_sessions', { query: { external_id: text, limit: 1 } })
-        return data.map((session) => ({ label: session.title, kind, path: `/chat/${session.id}` }))
+        const [byTitle, byExternalId] = await Promise.all([
+          request('get', '/api/v1/chat_sessions', { query: { search: text, limit: 10 } }),
+          request('get', '/api/v1/chat_sessions', { query: { external_id: text, limit: 1 } }),
+        ])
+        const sessions = new Map([...byExternalId.data, ...byTitle.data].map((session) => [session.id, session]))
+        return [...sessions.values()].map((session) => ({ label: session.title, kind, path: `/chat/${session.id}` }))
       },
     },
   ],

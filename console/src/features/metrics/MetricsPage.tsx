@@ -26,9 +26,8 @@ export default function MetricsPage() {
   const t = useMessages()
   const { projectId, isLoading } = useProject()
   const [search] = useSearchState()
-  // There is no list of names: those of the newest points are offered.
-  const newest = useRead('/api/v1/performance_metrics', { query: { project_id: projectId ?? undefined, limit: NEWEST } }, { enabled: projectId !== null })
-  const names = distinct([...(newest.data?.data.map((point) => point.metric_name) ?? []), ...(search.metric_name ? [search.metric_name] : [])])
+  const known = useRead('/api/v1/metric_names', { query: { project_id: projectId ?? '' } }, { enabled: projectId !== null })
+  const names = distinct([...(known.data?.data.map((metric) => metric.metric_name) ?? []), ...(search.metric_name ? [search.metric_name] : [])])
   const name = search.metric_name ?? names[0]
   return (
     <Page title={t.title} description={t.description}>
@@ -36,7 +35,7 @@ export default function MetricsPage() {
         <ProjectFilter />
       </div>
       {!projectId && !isLoading && <NoMetrics />}
-      {projectId && <Loaded query={newest} lines={8}>{() => (name ? <Metric projectId={projectId} name={name} names={names} /> : <NoMetrics />)}</Loaded>}
+      {projectId && <Loaded query={known} lines={8}>{() => (name ? <Metric projectId={projectId} name={name} names={names} /> : <NoMetrics />)}</Loaded>}
     </Page>
   )
 }

@@ -1,5 +1,5 @@
-import { request } from '@/api/request'
-import type { Feature } from '@/feature'
+import { ApiError, request } from '@/api/request'
+import { type Feature, isId } from '@/feature'
 
 export const projects: Feature = {
   routes: [{ path: '/projects', load: () => import('./ProjectsPage') }],
@@ -8,11 +8,17 @@ export const projects: Feature = {
     {
       permission: 'projects:read',
       find: async (text) => {
-        const { data } = await request('get', '/api/v1/projects', { query: { limit: 200 } })
-        const wanted = text.toLowerCase()
-        return data
-          .filter((project) => project.id === text || project.name.toLowerCase().includes(wanted))
-          .map((project) => ({ label: project.name, kind: { en: 'Project', zh: '项目' }, path: `/projects?dialog=show&item=${project.id}` }))
+        const found = ({ id, name }: { id: string; name: string }) => ({ label: name, kind: { en: 'Project', zh: '项目' }, path: `/projects?dialog=show&item=${id}` })
+        if (isId(text)) {
+          try {
+            return [found(await request('get', '/api/v1/projects/{id}', { params: { id: text } }))]
+          } catch (error) {
+            if (error instanceof ApiError && error.status === 404) return []
+            throw error
+          }
+        }
+        const { data } = await request('get', '/api/v1/projects', { query: { search: text, limit: 10 } })
+        return data.map(found)
       },
     },
   ],

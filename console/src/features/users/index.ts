@@ -22,16 +22,12 @@ export const users: Feature = {
             throw error
           }
         }
-        const lists = await Promise.all([
-          request('get', '/api/v1/users', { query: { username: text, limit: 1 } }),
+        const [byName, byExternalId] = await Promise.all([
+          request('get', '/api/v1/users', { query: { search: text, limit: 10 } }),
           request('get', '/api/v1/users', { query: { external_id: text, limit: 1 } }),
-          request('get', '/api/v1/users', { query: { limit: 200 } }),
         ])
-        const wanted = text.toLowerCase()
-        const [byName, byExternalId, newest] = lists.map((list) => list.data)
-        const matching = newest?.filter((user) => user.username.toLowerCase().includes(wanted) || user.full_name?.toLowerCase().includes(wanted)) ?? []
-        const all = new Map([...(byName ?? []), ...(byExternalId ?? []), ...matching].map((user) => [user.id, user]))
-        return [...all.values()].slice(0, 10).map(found)
+        const all = new Map([...byExternalId.data, ...byName.data].map((user) => [user.id, user]))
+        return [...all.values()].map(found)
       },
     },
   ],
