@@ -52,9 +52,8 @@ impl Proxy {
             };
             (call, ended)
         };
-        let (call_id, ended) = tokio::time::timeout(TIMEOUT, call)
-            .await
-            .unwrap_or_else(|_| (None, Err(late())));
+        let (call_id, ended) =
+            tokio::time::timeout(TIMEOUT, call).await.unwrap_or_else(|_| (None, Err(late())));
         let latency_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let (model, error) = match ended {
             Ok(model) => (model, None),
@@ -62,7 +61,14 @@ impl Proxy {
         };
         let error_code = error.as_ref().map(|e| e.code().to_owned());
         let ok = error.is_none();
-        Ok(RouteTest { ok, call_id, latency_ms, model, error_code, error: error.map(|e| e.message().to_owned()) })
+        Ok(RouteTest {
+            ok,
+            call_id,
+            latency_ms,
+            model,
+            error_code,
+            error: error.map(|e| e.message().to_owned()),
+        })
     }
 }
 

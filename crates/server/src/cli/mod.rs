@@ -256,7 +256,9 @@ fn place(cli: &mut Cli, words: &ArgMatches) -> Result<(), clap::Error> {
             return wrong("--key and --key-file are for commands with --server");
         }
         if let Command::Route(route::Command::Test { .. }) = &cli.command {
-            return wrong("`loam route test` needs a running server, which makes the call: give --server (LOAM_SERVER)");
+            return wrong(
+                "`loam route test` needs a running server, which makes the call: give --server (LOAM_SERVER)",
+            );
         }
         return Ok(());
     }
