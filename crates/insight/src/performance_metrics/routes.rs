@@ -157,7 +157,7 @@ async fn chart(
 
 /// Lists the metrics of a project by name.
 #[utoipa::path(
-    get, path = "/api/v1/metric_names", tag = "performance_metrics", operation_id = "metric_names_list",
+    get, path = "/api/v1/metric_names", tag = "performance_metrics", operation_id = "metric_names_all",
     params(MetricNamesQuery),
     responses((status = 200, body = MetricNames)),
     security(("api_key" = ["performance_metrics:read"]))

@@ -9,9 +9,16 @@ const PUBLIC: [&str; 5] =
     ["/healthz", "/readyz", "/api/v1/login", "/.well-known/jwks.json", "/api/v1/channels/{id}/events"];
 /// The only ones for which any credential will do.
 const OWN: [&str; 3] = ["/api/v1/session", "/api/v1/session/password", "/api/v1/logout"];
-/// What no operation asks for: the first is for a header that goes with any of them, the others widen what is seen.
-const BESIDES: [&str; 5] =
-    ["tenants:open", "chat_sessions:all", "user_preferences:all", "erasures:all", "exports:all"];
+/// What no operation asks for: the first is for a header that goes with any of them, the last for one of the changes of a
+/// document's status, the others widen what is seen.
+const BESIDES: [&str; 6] = [
+    "tenants:open",
+    "chat_sessions:all",
+    "user_preferences:all",
+    "erasures:all",
+    "exports:all",
+    "documents:approve",
+];
 
 /// Path, method and content of every operation.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
