@@ -50,9 +50,9 @@ export function useChange<M extends Exclude<Method, 'get'>, P extends PathOf<M>>
   const isConcerned = (queryKey: QueryKey) => invalidates.some((prefix) => String(queryKey[0]).startsWith(prefix))
   return useMutation({
     mutationFn: (sent: Sent<P, M>) => request(method, path, sent as RequestParts<P, M>),
-    onError: (error) => {
-      // Somebody else changed it: what is on the page is old.
-      if (error.status === 412) void client.invalidateQueries({ predicate: ({ queryKey }) => isConcerned(queryKey) })
+    onError: async (error) => {
+      // Somebody else changed it: what is on the page is old, and is read again before the form tells so.
+      if (error.status === 412) await client.invalidateQueries({ predicate: ({ queryKey }) => isConcerned(queryKey) })
     },
     onSuccess: async (_, sent) => {
       // What was deleted isn't read again while it is still on the page.

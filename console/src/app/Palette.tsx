@@ -83,7 +83,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
             role="option"
             aria-selected={index === current}
             className={classes(styles.result, index === current && styles.active)}
-            ref={index === current ? (element) => element?.scrollIntoView({ block: 'nearest' }) : undefined}
+            ref={index === current ? (element) => void element?.scrollIntoView({ block: 'nearest' }) : undefined}
             onClick={() => open(result)}
           >
             <span className={styles.label}>{result.label}</span>

@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react'
 import { Button } from '@/ui/Button'
 import { Dialog } from '@/ui/Dialog'
-import { ErrorMessage } from '@/ui/Feedback'
 import { useUiMessages } from '@/ui/messages'
 import { FieldInput } from './FieldInput'
+import { FormError } from './FormError'
 import type { Field, Values } from './field'
 import styles from './form.module.css'
 import { useForm } from './useForm'
@@ -50,7 +50,7 @@ export function FormDialog({ title, description, fields, existing, action, onClo
       <form id={form.id} className={styles.form} onSubmit={form.submit}>
         {form.fields.map((field) => (
           <FieldInput
-            key={field.name}
+            key={`${form.round} ${field.name}`}
             field={field}
             existing={existing}
             value={form.valueOf(field)}
@@ -59,7 +59,7 @@ export function FormDialog({ title, description, fields, existing, action, onClo
           />
         ))}
         {children}
-        {form.error && <ErrorMessage error={form.error} />}
+        <FormError form={form} />
       </form>
     </Dialog>
   )

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bodyOf, type Field, fieldsOfSchema, initialValues } from './field'
+import { bodyOf, carriedOver, changedFields, type Field, fieldsOfSchema, initialValues } from './field'
 
 const fields: Field[] = [
   { name: 'name', label: 'Name' },
@@ -50,4 +50,14 @@ test('a schema becomes fields of the kinds that suit', () => {
   ])
   expect(made[0]).toMatchObject({ isRequired: true, help: 'Where it is.' })
   expect(made[2]).toMatchObject({ min: 1, max: 600, initial: 60, step: 1 })
+})
+
+test('what was entered is carried over to a newer version, and the rest is taken from it', () => {
+  const before = { name: 'a', config: { base_url: 'http://x' }, is_active: true }
+  const newest = { name: 'b', config: { base_url: 'http://y' }, is_active: true }
+  const entered = { ...initialValues(fields, before), 'config.base_url': 'http://mine', 'config.api_key': 'new' }
+  const carried = carriedOver(fields, entered, before, newest)
+  expect(carried).toEqual({ name: 'b', 'config.base_url': 'http://mine', 'config.api_key': 'new', is_active: true })
+  expect(bodyOf(fields, carried, newest)).toEqual({ config: { base_url: 'http://mine', api_key: 'new' } })
+  expect(changedFields(fields, before, newest).map(({ name }) => name)).toEqual(['name', 'config.base_url'])
 })

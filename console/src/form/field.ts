@@ -26,6 +26,8 @@ export function valueAt(object: unknown, path: string): unknown {
   return path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | null | undefined)?.[key], object)
 }
 
+const isSame = (a: unknown, b: unknown) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
+
 /** The body that a form sends: the values that differ from what is there (all that are filled, where nothing is). A
  * value that was removed is null, as a merge patch (RFC 7396) says. */
 export function bodyOf(fields: Field[], values: Values, existing?: object): Record<string, unknown> {
@@ -35,7 +37,7 @@ export function bodyOf(fields: Field[], values: Values, existing?: object): Reco
     const isEmpty = value === undefined || value === null || value === ''
     // A sealed secret is kept unless a new one is written.
     if (isEmpty && (!existing || kind === 'secret')) continue
-    if (existing && JSON.stringify(value ?? null) === JSON.stringify(valueAt(existing, name) ?? null)) continue
+    if (existing && isSame(value, valueAt(existing, name))) continue
     const keys = name.split('.')
     const last = keys.pop() as string
     let target = body
@@ -53,6 +55,17 @@ export function initialValues(fields: Field[], existing?: object): Values {
       return [field.name, field.kind === 'secret' ? '' : value]
     }),
   )
+}
+
+/** The fields that somebody else has changed between two versions. */
+export function changedFields(fields: Field[], before: object, after: object): Field[] {
+  return fields.filter(({ name }) => !isSame(valueAt(before, name), valueAt(after, name)))
+}
+
+/** The values of a form carried over to a newer version: what was entered stays, the rest is what is there now. */
+export function carriedOver(fields: Field[], values: Values, before: object, after: object): Values {
+  const [first, now] = [initialValues(fields, before), initialValues(fields, after)]
+  return Object.fromEntries(fields.map(({ name }) => [name, isSame(values[name], first[name]) ? now[name] : values[name]]))
 }
 
 interface JsonSchema {

@@ -2,12 +2,13 @@ import { useState } from 'react'
 import { useChange, useRead } from '@/api/hooks'
 import type { Schema } from '@/api/types'
 import { FieldInput } from '@/form/FieldInput'
+import { FormError } from '@/form/FormError'
 import type { Field } from '@/form/field'
 import formStyles from '@/form/form.module.css'
 import { type Form, useForm } from '@/form/useForm'
 import { useLanguage } from '@/i18n/language'
 import { Button } from '@/ui/Button'
-import { ErrorMessage, Loaded } from '@/ui/Feedback'
+import { Loaded } from '@/ui/Feedback'
 import { useUiMessages } from '@/ui/messages'
 import { providerFields } from './fields'
 import { useMessages } from './messages'
@@ -109,7 +110,7 @@ function Configuration({ kind, schema, about, existing, onDone, onCancel }: Conf
           )}
         </p>
       )}
-      {form.error && <ErrorMessage error={form.error} />}
+      <FormError form={form} />
       <div className={styles.actions}>
         {onCancel && <Button onClick={onCancel}>{ui.cancel}</Button>}
         <Button look="primary" type="submit" isBusy={form.isBusy}>
@@ -122,6 +123,6 @@ function Configuration({ kind, schema, about, existing, onDone, onCancel }: Conf
 
 function Fields({ form, fields, existing }: { form: Form; fields: Field[]; existing?: Provider }) {
   return fields.map((field) => (
-    <FieldInput key={field.name} field={field} existing={existing} value={form.valueOf(field)} error={form.errorOf(field)} onChange={(value) => form.setValue(field.name, value)} />
+    <FieldInput key={`${form.round} ${field.name}`} field={field} existing={existing} value={form.valueOf(field)} error={form.errorOf(field)} onChange={(value) => form.setValue(field.name, value)} />
   ))
 }

@@ -1,12 +1,11 @@
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { EllipsisVertical, Pencil, Plug } from 'lucide-react'
 import { useState } from 'react'
-import { useChange } from '@/api/hooks'
+import { useChange, useRead } from '@/api/hooks'
 import { useProjects } from '@/api/projects'
 import type { ApiError } from '@/api/request'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
-import { useVersioned, type Versioned } from '@/api/versioned'
 import { FormDialog } from '@/form/FormDialog'
 import { useSearchState } from '@/list/search'
 import { Button, IconButton } from '@/ui/Button'
@@ -23,7 +22,7 @@ import { Overview } from './Overview'
 import { ChannelSecretDialog } from './ChannelSecretDialog'
 
 const PATH = '/api/v1/channels'
-type Dialogs = 'rotate' | 'disconnect' | 'delete'
+type Dialogs = 'edit' | 'rotate' | 'disconnect' | 'delete'
 
 export default function ChannelPage() {
   const t = useMessages()
@@ -32,12 +31,10 @@ export default function ChannelPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string }
   const [search, setSearch] = useSearchState()
   const [dialog, setDialog] = useState<Dialogs | null>(null)
-  // As it was when the form was opened, with its version.
-  const [edited, setEdited] = useState<Versioned<Schema<'ChannelView'>> | null>(null)
   const [secret, setSecret] = useState<Schema<'ChannelSecretView'> | null>(null)
   const [connection, setConnection] = useState<Schema<'ChannelConnection'> | null>(null)
   const [error, setError] = useState<ApiError | null>(null)
-  const channel = useVersioned(`${PATH}/{id}`, { params: { id } })
+  const channel = useRead(`${PATH}/{id}`, { params: { id } })
   const { projects } = useProjects()
   const patch = useChange('patch', `${PATH}/{id}`, [PATH])
   const connect = useChange('post', `${PATH}/{id}/connect`, [])
@@ -45,7 +42,7 @@ export default function ChannelPage() {
   const rotate = useChange('post', `${PATH}/{id}/rotate_secret`, [PATH])
   const remove = useChange('delete', `${PATH}/{id}`, [])
   const params = { id }
-  const view = channel.data?.value
+  const view = channel.data
   const close = () => setDialog(null)
 
   async function attempt(action: () => Promise<unknown>) {
@@ -67,7 +64,7 @@ export default function ChannelPage() {
       <Button icon={<Plug size={16} />} isBusy={connect.isPending} onClick={() => void connectNow()}>
         {t.connect}
       </Button>
-      <Button look="primary" icon={<Pencil size={16} />} onClick={() => setEdited(channel.data ?? null)}>
+      <Button look="primary" icon={<Pencil size={16} />} onClick={() => setDialog('edit')}>
         {t.edit}
       </Button>
       <Menu
@@ -89,14 +86,14 @@ export default function ChannelPage() {
     <Page title={view?.name ?? t.title} parent={{ title: t.title, to: '/channels' }} actions={actions}>
       {error && <ErrorMessage error={error} />}
       <Loaded query={channel} lines={8}>
-        {({ value }) => (
+        {(view) => (
           <>
             <Tabs
               label={t.tabs}
               selected={search.tab ?? 'overview'}
               onSelect={(tab) => setSearch({ tab: tab === 'overview' ? undefined : tab, cursor: undefined })}
               tabs={[
-                { id: 'overview', label: t.overview, content: <Overview channel={value} connection={connection} /> },
+                { id: 'overview', label: t.overview, content: <Overview channel={view} connection={connection} /> },
                 { id: 'chats', label: t.chats, content: <Chats channelId={id} /> },
               ]}
             />
@@ -107,13 +104,13 @@ export default function ChannelPage() {
                 </Link>
               </p>
             )}
-            {edited && (
+            {dialog === 'edit' && (
               <FormDialog
-                title={edited.value.name}
-                existing={edited.value}
-                fields={channelFields(t, edited.value.kind, projects, false)}
-                onClose={() => setEdited(null)}
-                onSubmit={(body) => patch.mutateAsync({ params, body: body as Schema<'ChannelUpdate'>, ifMatch: edited.version })}
+                title={view.name}
+                existing={view}
+                fields={channelFields(t, view.kind, projects, false)}
+                onClose={close}
+                onSubmit={(body, ifMatch) => patch.mutateAsync({ params, body: body as Schema<'ChannelUpdate'>, ifMatch })}
               />
             )}
           </>

@@ -4,8 +4,10 @@ import { useChange } from '@/api/hooks'
 import { ApiError } from '@/api/request'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
-import { valueAt } from '@/form/field'
+import { changedFields, valueAt } from '@/form/field'
 import { FieldInput } from '@/form/FieldInput'
+import { ConflictNotice } from '@/form/FormError'
+import type { Conflict } from '@/form/useForm'
 import { useLanguage } from '@/i18n/language'
 import { Badge } from '@/ui/Badge'
 import { Button, IconButton } from '@/ui/Button'
@@ -15,7 +17,7 @@ import { Card } from '@/ui/Page'
 import { notify } from '@/ui/Toasts'
 import { useUiMessages } from '@/ui/messages'
 import styles from './configuration.module.css'
-import { type ConfigField, configFields, enteredValue, hasPath, shownValue, withoutPath, withPath } from './fields'
+import { type ConfigField, configFields, enteredValue, hasPath, rebasedValue, shownValue, withoutPath, withPath } from './fields'
 import { useMessages } from './messages'
 import { SourceBadge } from './SourceBadge'
 import { fieldText } from './texts'
@@ -35,19 +37,24 @@ export function ConfigForm({ setting, version, below }: ConfigFormProps) {
   const language = useLanguage()
   const can = useCan()
   const { config_key: key, level } = setting
-  const before = (setting.set_value ?? {}) as Record<string, unknown>
+  const [opened, setOpened] = useState({ setting, version })
+  const before = (opened.setting.set_value ?? {}) as Record<string, unknown>
+  const newest = (setting.set_value ?? {}) as Record<string, unknown>
   const [draft, setDraft] = useState(before)
   const [error, setError] = useState<ApiError | null>(null)
   const [isResetting, setResetting] = useState(false)
   // Controls that keep their own text begin anew when a value is reset.
   const [resets, setResets] = useState(0)
-  const target = { params: { key }, query: { level }, ifMatch: version }
+  const target = { params: { key }, query: { level }, ifMatch: opened.version }
   const put = useChange('put', '/api/v1/system_config/{key}', ['/api/v1/system_config'])
   const patch = useChange('patch', '/api/v1/system_config/{key}', ['/api/v1/system_config'])
   const unset = useChange('delete', '/api/v1/system_config/{key}', ['/api/v1/system_config'])
   const mayWrite = can('system_config:write')
   const fields = configFields(setting.value_schema).map((field) => ({ ...field, label: fieldText(key, field.name, language) ?? field.label }))
   const isChanged = JSON.stringify(draft) !== JSON.stringify(before)
+  const isNewer = version !== opened.version
+  // What was set meanwhile is shown at once, unless that would undo what is being entered.
+  if (isNewer && (!isChanged || JSON.stringify(draft) === JSON.stringify(newest))) takeOver(newest)
 
   // What a tenant inherits is known where nothing of its own is in the way.
   const inherited = (name: string) => valueAt(below ?? (hasPath(before, name) ? undefined : setting.config_value), name)
@@ -55,10 +62,20 @@ export function ConfigForm({ setting, version, below }: ConfigFormProps) {
     setDraft(value)
     setResets(resets + 1)
   }
-  async function save(value: object) {
+  /** Begins anew from what is set now. */
+  function takeOver(value: Record<string, unknown>) {
+    setOpened({ setting, version })
     setError(null)
+    reset(value)
+  }
+  async function save(value: object, ifMatch = opened.version) {
+    setError(null)
+    setDraft(value as Record<string, unknown>)
     try {
-      await (Object.keys(value).length === 0 && setting.is_active ? unset.mutateAsync(target) : put.mutateAsync({ ...target, body: { config_value: value } }))
+      const saved = await (Object.keys(value).length === 0 && setting.is_active
+        ? unset.mutateAsync({ ...target, ifMatch })
+        : put.mutateAsync({ ...target, ifMatch, body: { config_value: value } }))
+      setDraft((saved?.set_value ?? {}) as Record<string, unknown>)
       notify(t.saved)
     } catch (cause) {
       setError(cause as ApiError)
@@ -103,6 +120,21 @@ export function ConfigForm({ setting, version, below }: ConfigFormProps) {
       </div>
     )
   }
+  const isBusy = put.isPending || unset.isPending
+  const conflict: Conflict | null = isNewer && !isBusy
+    ? {
+        id: key,
+        fields: fields.length > 0 ? changedFields(fields, before, newest) : [{ name: 'config_value', label: t.value }],
+        before: fields.length > 0 ? before : { config_value: before },
+        after: fields.length > 0 ? newest : { config_value: newest },
+        keepMine: async () => {
+          const mine = fields.length === 0 ? draft : rebasedValue(fields, before, draft, newest)
+          takeOver(mine)
+          await save(mine, version)
+        },
+        startAgain: () => takeOver(newest),
+      }
+    : null
   const groups = [...new Set(fields.map((field) => field.group))]
 
   return (
@@ -115,7 +147,10 @@ export function ConfigForm({ setting, version, below }: ConfigFormProps) {
       }
     >
       {fields.length === 0 ? (
-        <WholeValue setting={setting} error={error} isBusy={put.isPending} onSave={mayWrite ? save : undefined} />
+        <>
+          <WholeValue key={resets} setting={opened.setting} error={conflict ? null : error} isBusy={isBusy} onSave={mayWrite ? save : undefined} />
+          {conflict && <ConflictNotice conflict={conflict} />}
+        </>
       ) : (
         <form className={styles.form} onSubmit={submit}>
           <fieldset disabled={!mayWrite} className={styles.fields}>
@@ -130,10 +165,10 @@ export function ConfigForm({ setting, version, below }: ConfigFormProps) {
               ),
             )}
           </fieldset>
-          {misplaced && <ErrorMessage error={misplaced} />}
+          {conflict ? <ConflictNotice conflict={conflict} /> : misplaced && <ErrorMessage error={misplaced} />}
           {mayWrite && (
             <div className={styles.buttons}>
-              <Button look="primary" type="submit" disabled={!isChanged} isBusy={put.isPending || unset.isPending}>
+              <Button look="primary" type="submit" disabled={!isChanged} isBusy={isBusy}>
                 {ui.save}
               </Button>
               <Button disabled={!isChanged} onClick={() => reset(before)}>

@@ -37,7 +37,7 @@ export default function KeyPage() {
             content: (
               <Loaded query={setting} lines={8}>
                 {({ value, version }) => (
-                  <ConfigForm key={`${value.config_key} ${level} ${version}`} setting={value} version={version} below={level === 'global' ? value.default_value : below.data?.config_value} />
+                  <ConfigForm key={`${value.config_key} ${level}`} setting={value} version={version} below={level === 'global' ? value.default_value : below.data?.config_value} />
                 )}
               </Loaded>
             ),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { configFields, enteredValue, hasPath, shownValue, withoutPath, withPath } from './fields'
+import { configFields, enteredValue, hasPath, rebasedValue, shownValue, withoutPath, withPath } from './fields'
 
 const SCHEMA = {
   type: 'object',
@@ -45,4 +45,12 @@ test('fields are set and removed by their paths', () => {
   expect(hasPath(value, 'sampling.writes')).toBe(false)
   expect(withoutPath(value, 'sampling.reads')).toEqual({ bodies: true })
   expect(withoutPath(withPath(value, 'sampling.writes', 1), 'sampling.reads')).toEqual({ bodies: true, sampling: { writes: 1 } })
+})
+
+test('what was entered is carried over to a newer value field by field', () => {
+  const fields = configFields(SCHEMA)
+  const before = { sampling: { reads: 0.5, writes: 1 }, days: 7 }
+  const draft = { sampling: { reads: 0.1, writes: 1 } }
+  const newest = { sampling: { reads: 0.9, writes: 0 }, days: 7, origins: ['a'] }
+  expect(rebasedValue(fields, before, draft, newest)).toEqual({ sampling: { reads: 0.1, writes: 0 }, origins: ['a'] })
 })

@@ -80,3 +80,13 @@ export function withoutPath(value: object, path: string): Record<string, unknown
   const left = withoutPath(inner, rest.join('.'))
   return Object.keys(left).length > 0 ? { ...others, [key]: left } : others
 }
+
+/** A value after what was changed in an older version of it, field by field. */
+export function rebasedValue(fields: ConfigField[], before: object, draft: object, newest: object): Record<string, unknown> {
+  const isSame = (name: string) => hasPath(before, name) === hasPath(draft, name) && JSON.stringify(valueAt(before, name)) === JSON.stringify(valueAt(draft, name))
+  const changed = fields.filter(({ name }) => !isSame(name))
+  return changed.reduce<Record<string, unknown>>(
+    (value, { name }) => (hasPath(draft, name) ? withPath(value, name, valueAt(draft, name)) : withoutPath(value, name)),
+    newest as Record<string, unknown>,
+  )
+}

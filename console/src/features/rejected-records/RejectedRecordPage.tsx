@@ -6,8 +6,10 @@ import type { ApiError } from '@/api/request'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
 import { useVersioned, type Versioned } from '@/api/versioned'
+import { ConflictNotice } from '@/form/FormError'
 import { JsonEditor } from '@/form/JsonEditor'
 import { syntaxError } from '@/form/jsonPlace'
+import type { Conflict } from '@/form/useForm'
 import { ProjectName } from '@/list/Names'
 import { Button } from '@/ui/Button'
 import { JsonBlock } from '@/ui/Code'
@@ -94,13 +96,14 @@ function Summary({ record }: { record: Rejected }) {
 }
 
 /** The content, which can be corrected until it was replayed. */
-function Content({ record: { value: record, version } }: { record: Versioned<Rejected> }) {
+function Content({ record: newest }: { record: Versioned<Rejected> }) {
   const t = useMessages()
   const can = useCan()
+  const { value: record, version } = newest
   const stored = JSON.stringify(record.payload, null, 2)
   const [text, setText] = useState(stored)
-  // The version that the text was made from; none: the newest, which is one's own correction.
-  const [base, setBase] = useState<string | undefined>(version)
+  // What the text was made from; none: the newest, which is one's own correction.
+  const [base, setBase] = useState<Versioned<Rejected> | undefined>({ value: record, version })
   const [refusal, setRefusal] = useState<ApiError | null>(null)
   const patch = useChange('patch', `${PATH}/{id}`, [PATH])
   const replay = useChange('post', `${PATH}/{id}/replay`, [PATH])
@@ -115,12 +118,12 @@ function Content({ record: { value: record, version } }: { record: Versioned<Rej
     )
   }
   const isChanged = text !== stored
-  async function check(replayed: boolean) {
+  async function check(replayed: boolean, from = base) {
     setRefusal(null)
     try {
       let state = record.state
       if (isChanged || !replayed) {
-        const corrected = await patch.mutateAsync({ params, body: { payload: JSON.parse(text) as Record<string, unknown> }, ifMatch: base ?? version })
+        const corrected = await patch.mutateAsync({ params, body: { payload: JSON.parse(text) as Record<string, unknown> }, ifMatch: (from ?? newest).version })
         state = corrected.state
         // The next correction is made from this one.
         setBase(undefined)
@@ -134,15 +137,33 @@ function Content({ record: { value: record, version } }: { record: Versioned<Rej
       setRefusal(cause as ApiError)
     }
   }
+  const conflict: Conflict | null =
+    refusal?.status === 412
+      ? {
+          id: record.id,
+          fields: [{ name: 'payload', label: t.content }],
+          before: base?.value ?? record,
+          after: record,
+          keepMine: () => {
+            setBase(undefined)
+            return check(false, newest)
+          },
+          startAgain: () => {
+            setBase(newest)
+            setText(stored)
+            setRefusal(null)
+          },
+        }
+      : null
   // The paths of refused replays begin at the batch: `records[0].timestamp`.
-  const refused = refusal?.param ? { path: refusal.param.replace(/^(records\[\d+\]|payload)\.?/, ''), message: refusal.message } : undefined
+  const refused = refusal?.param && !conflict ? { path: refusal.param.replace(/^(records\[\d+\]|payload)\.?/, ''), message: refusal.message } : undefined
   const known = record.state === 'rejected' ? { path: record.param, message: record.message } : undefined
   const isBusy = patch.isPending || replay.isPending
   return (
     <Card title={t.content}>
       <p>{t.contentHelp}</p>
       <JsonEditor label={t.content} text={text} onChange={setText} error={refused ?? known} rows={26} />
-      {refusal && !refusal.param && <ErrorMessage error={refusal} />}
+      {conflict ? <ConflictNotice conflict={conflict} isBusy={isBusy} /> : refusal && !refusal.param && <ErrorMessage error={refusal} />}
       <div>
         <Button icon={<Check size={16} />} disabled={syntaxError(text) !== null} isBusy={isBusy} onClick={() => void check(false)}>
           {t.check}

@@ -1,9 +1,11 @@
-import { useRef, useState } from 'react'
+import { useState } from 'react'
 import type { Permission } from '@/api/generated/permissions'
-import { useVersioned } from '@/api/versioned'
 import { useChange } from '@/api/hooks'
 import { useCan } from '@/api/session'
 import type { Schema } from '@/api/types'
+import { versionOf } from '@/api/version'
+import { ConflictNotice } from '@/form/FormError'
+import type { Conflict } from '@/form/useForm'
 import { useWords } from '@/i18n/words'
 import { usePermissionMessages } from '@/permissions/messages'
 import { GROUPS, includes, PERMISSION_GROUPS, toggled, verbOf } from '@/permissions/permissions'
@@ -13,7 +15,7 @@ import { ErrorMessage } from '@/ui/Feedback'
 import { useUiMessages } from '@/ui/messages'
 import { RowMenu } from '@/ui/RowMenu'
 import { notify } from '@/ui/Toasts'
-import { difference } from './difference'
+import { difference, rebased } from './difference'
 import styles from './Matrix.module.css'
 import { useMessages } from './messages'
 
@@ -123,26 +125,36 @@ export function Matrix({ roles, canWrite, onEdit, onDelete }: MatrixProps) {
 /** Saves or discards what was ticked for a role. */
 function Changes({ role, permissions, changed, onDone }: { role: Role; permissions: string[]; changed: number; onDone: () => void }) {
   const t = useMessages()
+  const w = useWords()
   const ui = useUiMessages()
   const update = useChange('patch', '/api/v1/roles/{id}', ['/api/v1/roles'])
-  // The version on which the ticks are based: this appears with the first of them.
-  const read = useVersioned('/api/v1/roles/{id}', { params: { id: role.id } })
-  const [base] = useState(role.permissions)
-  const version = useRef<string>(undefined)
-  if (read.data && difference(base, read.data.value.permissions) === 0) version.current ??= read.data.version
-  async function save() {
-    await update.mutateAsync({ params: { id: role.id }, body: { permissions }, ifMatch: version.current })
+  // What the ticks are based on: this appears with the first of them. Only built-in roles never changed.
+  const [base, setBase] = useState(role)
+  const marked = (role: Role) => Object.fromEntries(role.permissions.map((permission) => [permission, w.yes]))
+  async function save(permissions: string[], base: Role) {
+    setBase(base)
+    await update.mutateAsync({ params: { id: role.id }, body: { permissions }, ifMatch: versionOf(base as { updated_at: string }) })
     notify(t.saved(role.name))
     onDone()
   }
+  const conflict: Conflict | null = update.error?.status === 412
+    ? {
+        id: role.id,
+        fields: [...new Set([...base.permissions, ...role.permissions])].filter((each) => base.permissions.includes(each) !== role.permissions.includes(each)).map((name) => ({ name, label: '' })),
+        before: marked(base),
+        after: role.updated_at === base.updated_at ? undefined : marked(role),
+        keepMine: () => save(rebased(base.permissions, permissions, role.permissions), role).catch(() => undefined),
+        startAgain: onDone,
+      }
+    : null
   return (
     <div className={styles.changes}>
       <span role="status">{t.changes(role.name, changed)}</span>
       <Button onClick={onDone}>{t.discard}</Button>
-      <Button look="primary" isBusy={update.isPending} disabled={!version.current} onClick={() => void save().catch(() => undefined)}>
+      <Button look="primary" isBusy={update.isPending} onClick={() => void save(permissions, base).catch(() => undefined)}>
         {ui.save}
       </Button>
-      {update.error && <ErrorMessage error={update.error} />}
+      {conflict ? <ConflictNotice conflict={conflict} isBusy={update.isPending} /> : update.error && <ErrorMessage error={update.error} />}
     </div>
   )
 }

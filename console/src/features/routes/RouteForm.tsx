@@ -1,14 +1,14 @@
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { useChange, useRead } from '@/api/hooks'
 import type { Schema } from '@/api/types'
 import { FieldInput } from '@/form/FieldInput'
+import { FormError } from '@/form/FormError'
 import type { Field } from '@/form/field'
 import formStyles from '@/form/form.module.css'
 import { useForm } from '@/form/useForm'
 import { useWords } from '@/i18n/words'
 import { Button } from '@/ui/Button'
 import { Dialog } from '@/ui/Dialog'
-import { ErrorMessage } from '@/ui/Feedback'
 import { useUiMessages } from '@/ui/messages'
 import { useMessages } from './messages'
 import styles from './RouteForm.module.css'
@@ -42,6 +42,10 @@ export function RouteForm({ existing, onClose }: { existing?: Route; onClose: ()
     onSubmit: (body, ifMatch) => (existing ? update.mutateAsync({ params: { id: existing.id }, body, ifMatch }) : create.mutateAsync({ body: body as Schema<'ModelRouteCreate'> })),
     onDone: onClose,
   })
+  const { round } = form
+  useEffect(() => {
+    if (round > 0) setRows(rowsOf(form.valueOf(targets) as Route['targets']))
+  }, [round])
   function changeRows(changed: TargetRow[]) {
     setRows(changed)
     form.setValue('targets', targetsOf(changed))
@@ -72,13 +76,13 @@ export function RouteForm({ existing, onClose }: { existing?: Route; onClose: ()
               <legend>{name}</legend>
               <div className={styles.fields}>
                 {fields.map((field) => (
-                  <FieldInput key={field.name} field={field} value={form.valueOf(field)} error={form.errorOf(field)} onChange={(value) => form.setValue(field.name, value)} />
+                  <FieldInput key={`${form.round} ${field.name}`} field={field} value={form.valueOf(field)} error={form.errorOf(field)} onChange={(value) => form.setValue(field.name, value)} />
                 ))}
               </div>
             </fieldset>
           ))}
         </details>
-        {form.error && <ErrorMessage error={form.error} />}
+        <FormError form={form} />
       </form>
     </Dialog>
   )
