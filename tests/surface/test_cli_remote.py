@@ -158,7 +158,6 @@ REFUSALS = [
     f"analysis run --record {MISSING}",
     "analysis run --project PROJECT --endpoint nowhere",
     f"suggestion set {MISSING} done",
-    f"export --user {MISSING}",
     f"key take-over {MISSING}",
 ]
 

@@ -61,8 +61,14 @@ def test_unknown_ids_get_404_and_malformed_ids_get_4xx(api, document):
         if not operation.takes_id or operation.path in PUBLIC:
             continue
         answer = api.call(operation.method, operation.url(str(uuid.uuid4())), json={})
-        # An invalid body may be rejected first.
-        bodied = operation.method in ("PATCH", "PUT") or "requestBody" in operation.document
+        # An invalid body, a missing query parameter or a number that is none may be rejected first.
+        needs_query = any(each["in"] == "query" and each["required"] for each in operation.document.get("parameters", []))
+        bodied = (
+            operation.method in ("PATCH", "PUT")
+            or "requestBody" in operation.document
+            or needs_query
+            or "{number}" in operation.path
+        )
         assert_error(answer, (404, 400, 422) if bodied else 404)
         assert_error(api.call(operation.method, operation.url("not-an-id"), json={}), (400, 404, 422))
 

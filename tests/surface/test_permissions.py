@@ -22,7 +22,7 @@ OF_EVERYBODY = {"user_preferences:all", "chat_sessions:all", "erasures:all", "ex
 OF_A_TRANSITION = {"documents:approve"}
 
 # Operations that need a second permission, whose data they reveal: see test_privileges.py.
-ALSO = {"/api/v1/projects/{id}/rotate_key": "telemetry:send"}
+ALSO = {"/api/v1/projects/{id}/rotate_key": "telemetry:send", "/api/v1/model_routes/{id}/test": "gateway:call"}
 
 
 def needed(operation) -> str | None:

@@ -109,7 +109,7 @@ def test_a_turn_waiting_for_the_client_survives_a_restart(mock):
         mock.script(reply("fine"))
         answer = session.api.call("POST", f"{session.turns}/{turn['id']}/tool_results", 200, json=results)
         assert answer.headers["content-type"].startswith("text/event-stream")
-        assert Stream(answer.content).kinds() == ["delta", "message", "ended"]
+        assert Stream(answer.content).kinds() == ["tool_result", "message", "delta", "message", "ended"]
         assert session.again(turn["id"]).raw.endswith(answer.content)
 
 
